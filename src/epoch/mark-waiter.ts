@@ -1,0 +1,175 @@
+// Waiting for a commit to be written or durable, blocking or not. One waiter per thread and mark: however many commits
+// are waited for, one sleep on the turn word serves them all. design/concurrency.md, "Wait".
+//
+// The order that loses no wake-up (I7): load the turn, look at mark and state, ask for a seal, sleep on the loaded turn.
+
+import { monotonicMs } from '../base/clock.js';
+import { WalError } from '../base/errors.js';
+import type { Turn } from '../memory/turn.js';
+import { type Control, STATE } from './control.js';
+
+/** Which mark a wait is about. */
+export type MarkName = 'written' | 'durable';
+
+/** Bounds of a wait without blocking. */
+export interface WaitOptions {
+  /** Milliseconds; without it the wait has no bound of its own. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Keeps the event loop alive while anybody waits: a pending Atomics.waitAsync does not. */
+export interface KeepAlive {
+  hold(): void;
+  letGo(): void;
+}
+
+interface Waiting {
+  readonly seq: number;
+  /** Settles the promise: with an error, or without. */
+  readonly settle: (error?: WalError) => void;
+}
+
+/** Waits on one mark of one open log, for one thread. */
+export class MarkWaiter {
+  readonly #control: Control;
+  readonly #mark: MarkName;
+  readonly #turn: Turn;
+  readonly #keepAlive: KeepAlive;
+  /** Ascending by sequence, so that a move of the mark settles a prefix. */
+  readonly #waiting: Waiting[] = [];
+  #isPumping = false;
+
+  constructor(control: Control, mark: MarkName, keepAlive: KeepAlive) {
+    this.#control = control;
+    this.#mark = mark;
+    this.#turn = mark === 'written' ? control.writtenTurn : control.durableTurn;
+    this.#keepAlive = keepAlive;
+  }
+
+  /** The mark now: everything up to it is written, or durable. */
+  reached(): number {
+    return this.#mark === 'written' ? this.#control.writtenSeq.load() : this.#control.durableSeq.load();
+  }
+
+  /**
+   * Blocks this thread until `seq` is reached.
+   *
+   * @throws {WalError} ERR_WAL_TIMEOUT, ERR_WAL_OUTCOME_UNKNOWN, ERR_WAL_CLOSED
+   */
+  waitBlocking(seq: number, timeoutMs: number): void {
+    const deadline = monotonicMs() + timeoutMs;
+    for (;;) {
+      const turn = this.#turn.load();
+      if (this.reached() >= seq) return;
+      const ended = this.#ended(seq);
+      if (ended !== undefined) throw ended;
+      this.#control.demandThrough(seq);
+      const left = deadline - monotonicMs();
+      if (left <= 0) throw this.#timedOut(seq, timeoutMs);
+      this.#turn.wait(turn, left);
+    }
+  }
+
+  /** Resolves when `seq` is reached; rejects like {@link waitBlocking}, and with ERR_WAL_ABORTED. */
+  wait(seq: number, { timeoutMs, signal }: WaitOptions = {}): Promise<void> {
+    if (this.reached() >= seq) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(aborted(seq, signal));
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const onAbort = (): void => this.#giveUp(waiting, aborted(seq, signal as AbortSignal));
+      const waiting: Waiting = {
+        seq,
+        settle: (error) => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort);
+      if (timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(waiting, this.#timedOut(seq, timeoutMs)), timeoutMs);
+      this.#insert(waiting);
+      void this.#pump();
+    });
+  }
+
+  #insert(waiting: Waiting): void {
+    let index = this.#waiting.length;
+    while (index > 0 && (this.#waiting[index - 1] as Waiting).seq > waiting.seq) index -= 1;
+    this.#waiting.splice(index, 0, waiting);
+  }
+
+  #giveUp(waiting: Waiting, error: WalError): void {
+    const index = this.#waiting.indexOf(waiting);
+    if (index < 0) return;
+    this.#waiting.splice(index, 1);
+    waiting.settle(error);
+  }
+
+  /** Sleeps and settles until nobody waits. Never rejects. */
+  async #pump(): Promise<void> {
+    this.#demand();
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#keepAlive.hold();
+    for (;;) {
+      const turn = this.#turn.load();
+      this.#settleReached();
+      if (this.#waiting.length === 0) break;
+      this.#demand();
+      await this.#turn.waitAsync(turn);
+    }
+    this.#keepAlive.letGo();
+    this.#isPumping = false;
+  }
+
+  #demand(): void {
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && this.#control.demandSeq.load() < last.seq) this.#control.demandThrough(last.seq);
+  }
+
+  #settleReached(): void {
+    const reached = this.reached();
+    let count = 0;
+    while (count < this.#waiting.length && (this.#waiting[count] as Waiting).seq <= reached) count += 1;
+    for (const { settle } of this.#waiting.splice(0, count)) settle();
+    const first = this.#waiting[0];
+    if (first === undefined || this.#ended(first.seq) === undefined) return;
+    for (const { seq, settle } of this.#waiting.splice(0)) settle(this.#ended(seq));
+  }
+
+  /** Why nothing more will be reached, if so. */
+  #ended(seq: number): WalError | undefined {
+    const { state } = this.#control;
+    if (state === STATE.failed) {
+      const cause = this.#control.failure();
+      return new WalError(
+        'ERR_WAL_OUTCOME_UNKNOWN',
+        `The log failed before commit ${seq} was ${this.#mark}; it may or may not survive. Reopen the log and look.`,
+        { seq, mark: this.#mark, reason: cause.message, reasonCode: cause.code },
+        cause,
+      );
+    }
+    // The flusher moves the marks before it says that it has closed, so this looks at the final mark.
+    if (state === STATE.closed && this.reached() < seq) {
+      return new WalError('ERR_WAL_CLOSED', `The log was closed and never held commit ${seq}.`, { seq });
+    }
+    return undefined;
+  }
+
+  #timedOut(seq: number, timeoutMs: number): WalError {
+    const stalled = this.#control.state === STATE.stalled ? this.#control.failure() : undefined;
+    const why = stalled === undefined ? 'the flush takes longer' : `the log is stalled: ${stalled.message}`;
+    return new WalError(
+      'ERR_WAL_TIMEOUT',
+      `Commit ${seq} was not ${this.#mark} within ${timeoutMs} ms: ${why}. It stays in the log; wait again.`,
+      { seq, timeoutMs, mark: this.#mark, reached: this.reached(), reason: why, ...(stalled && { reasonCode: stalled.code }) },
+      stalled,
+    );
+  }
+}
+
+function aborted(seq: number, signal: AbortSignal): WalError {
+  return new WalError('ERR_WAL_ABORTED', `The wait for commit ${seq} was aborted; the commit itself goes on.`, { seq }, signal.reason);
+}

@@ -1,0 +1,102 @@
+// The owner's side of a flusher: starts it, on a thread or inline, asks, hears of its death. Used by wal.ts.
+
+import { WalError } from '../base/errors.js';
+import { Control, STATE } from '../epoch/control.js';
+import type { Directory } from '../storage/directory.js';
+import { RequestSender } from '../thread/request-port.js';
+import { MessageChannel, type MessagePort, threadId } from '../thread/thread-connect.js';
+import { type RunningWorker, startWorker } from '../thread/worker-host.js';
+import type { FlushResult } from './flusher.js';
+import { FlusherThread } from './flusher-thread.js';
+import type { FlusherNotice, FlusherRequest, FlusherStart, LogFileInfo } from './messages.js';
+import { NO_PREALLOCATOR } from './preallocator.js';
+
+/** A running flusher, as its owner sees it. */
+export class FlusherHost {
+  /** The thread that writers connect to. */
+  readonly threadId: number;
+  readonly #control: Control;
+  readonly #sender: RequestSender;
+  readonly #port: MessagePort;
+  readonly #ended: Promise<unknown>;
+
+  private constructor(
+    control: Control,
+    port: MessagePort,
+    onNotice: (notice: FlusherNotice) => void,
+    flusher: { threadId: number; ended: Promise<WalError | undefined> },
+  ) {
+    this.#control = control;
+    this.#port = port;
+    this.threadId = flusher.threadId;
+    this.#sender = new RequestSender(port, (notice) => onNotice(notice as FlusherNotice));
+    port.unref();
+    this.#ended = flusher.ended.then((cause) => this.#onEnd(cause, onNotice));
+  }
+
+  /** Starts a flusher on a thread of its own. */
+  static async start(start: FlusherStart, onNotice: (notice: FlusherNotice) => void): Promise<FlusherHost> {
+    const { port1, port2 } = new MessageChannel();
+    const worker: RunningWorker = await startWorker('flusher', start, port2, start.workerUrls);
+    return new FlusherHost(new Control(start.control), port1, onNotice, worker);
+  }
+
+  /** Runs a flusher on this thread, over a directory that need not be one of the file system. */
+  static inline(start: FlusherStart, directory: Directory, onNotice: (notice: FlusherNotice) => void): FlusherHost {
+    const { port1, port2 } = new MessageChannel();
+    port2.unref();
+    const run = new FlusherThread(start, port2, directory, NO_PREALLOCATOR).run();
+    const ended = run.then(() => {
+      port2.close();
+      return undefined;
+    });
+    return new FlusherHost(new Control(start.control), port1, onNotice, { threadId, ended });
+  }
+
+  async flush(): Promise<FlushResult> {
+    return (await this.#ask({ kind: 'flush' })) as FlushResult;
+  }
+
+  async files(): Promise<LogFileInfo[]> {
+    return (await this.#ask({ kind: 'files' })) as LogFileInfo[];
+  }
+
+  async checkpoint(throughSeq: number): Promise<void> {
+    await this.#ask({ kind: 'checkpoint', throughSeq });
+  }
+
+  async setTicking(isTicking: boolean): Promise<void> {
+    await this.#ask({ kind: 'ticker', isTicking });
+  }
+
+  /** Drains and ends the flusher. Resolves when it has ended. */
+  async close(): Promise<void> {
+    await this.#ask({ kind: 'close' });
+    await this.#ended;
+  }
+
+  /** Resolves when the flusher has ended, for whatever reason. */
+  async ended(): Promise<void> {
+    await this.#ended;
+  }
+
+  #ask(request: FlusherRequest): Promise<unknown> {
+    const { state } = this.#control;
+    if (state === STATE.failed) return Promise.reject(this.#control.failure());
+    if (state === STATE.closed) return Promise.reject(new WalError('ERR_WAL_CLOSED', 'The log is closed.'));
+    return this.#sender.send(request);
+  }
+
+  /** The flusher is gone. If it did not say why, the log has failed: nobody will write any more. */
+  #onEnd(cause: WalError | undefined, onNotice: (notice: FlusherNotice) => void): void {
+    const { state } = this.#control;
+    this.#port.close();
+    if (state !== STATE.closed && state !== STATE.failed) {
+      const error = new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.', {}, cause);
+      this.#control.setFailure(error);
+      this.#control.setState(STATE.failed);
+      onNotice({ kind: 'failed', error: error.toWire() });
+    }
+    this.#sender.rejectAll(state === STATE.closed ? new WalError('ERR_WAL_CLOSED', 'The log is closed.') : this.#control.failure());
+  }
+}

@@ -1,0 +1,329 @@
+// The flusher: seals epochs, writes and syncs them, moves the marks. A step machine: `step` does what is due and says
+// what to wait for; only its host waits, so that tests drive it one step at a time (design/concurrency.md, "Flush").
+//
+// It alone writes: marks, epochs, lane heads, counters, and the state (but for the case that it died itself).
+
+import { toWalError, WalError } from '../base/errors.js';
+import { type Control, SLEEP, STATE } from '../epoch/control.js';
+import type { LogWriter } from '../log/log-writer.js';
+import { type BuiltSegment, buildEpochSegment, buildMarkSegment } from '../segment/segment-writer.js';
+import type { FlusherLanes, SealedEpoch } from './lanes.js';
+
+/** The settings that the flusher uses. */
+export interface FlusherSettings {
+  readonly fsync: 'full' | 'normal' | 'off';
+  readonly epochIntervalMs: number;
+  readonly maxFlushDelayMs: number;
+  readonly maxParallelCommitBytes: number;
+  readonly syncBytes: number;
+}
+
+/** What the flusher tells its host. */
+export interface FlusherEvents {
+  stalled(error: WalError): void;
+  resumed(): void;
+  failed(error: WalError): void;
+}
+
+/** What to wait for before the next step. */
+export type NextStep =
+  | { readonly kind: 'again' }
+  | { readonly kind: 'ended' }
+  /** Until somebody wakes the flusher (how lightly it sleeps: {@link SLEEP}), at most until `untilMs`. */
+  | { readonly kind: 'sleep'; readonly sleep: number; readonly untilMs: number };
+
+/** A flush somebody asked for. */
+interface FlushRequest {
+  readonly throughSeq: number;
+  resolve(result: FlushResult): void;
+  reject(error: WalError): void;
+}
+
+/** The marks after a flush. */
+export interface FlushResult {
+  readonly durableSeq: number;
+  readonly durableEpoch: number;
+}
+
+/** How often a guard that holds an epoch back, or a full disk, is looked at again. */
+const HELD_BACK_MS = 20;
+const STALL_RETRY_MS_MAX = 1000;
+
+/** Seals, writes and syncs; one per open log. */
+export class Flusher {
+  readonly #control: Control;
+  readonly #lanes: FlusherLanes;
+  readonly #log: LogWriter;
+  readonly #settings: FlusherSettings;
+  readonly #events: FlusherEvents;
+  readonly #requests: FlushRequest[] = [];
+  readonly #lanesUsed = new Set<number>();
+  #isTicking: boolean;
+  #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
+  /** When the oldest unsealed commit was first seen, and the first demand for one; undefined while there is none. */
+  #unsealedSinceMs: number | undefined;
+  #demandedSinceMs: number | undefined;
+  #unsyncedSinceMs: number | undefined;
+  #unsyncedBytes = 0;
+  /** Set when a sync has happened that no mark on disk tells of yet. */
+  #markDueMs: number | undefined;
+  #stallRetryMs: number | undefined;
+  #stallDelayMs = HELD_BACK_MS;
+  #closing: { resolve(): void; reject(error: WalError): void } | undefined;
+
+  constructor(
+    control: Control,
+    lanes: FlusherLanes,
+    log: LogWriter,
+    settings: FlusherSettings,
+    isTicking: boolean,
+    events: FlusherEvents,
+  ) {
+    this.#control = control;
+    this.#lanes = lanes;
+    this.#log = log;
+    this.#settings = settings;
+    this.#isTicking = isTicking;
+    this.#events = events;
+  }
+
+  /** Whether epochs are sealed and synced by time, too. */
+  set isTicking(isTicking: boolean) {
+    this.#isTicking = isTicking;
+  }
+
+  /** Asks for everything published so far to be durable; under `off`, written. */
+  flush(): Promise<FlushResult> {
+    const throughSeq = this.#control.commitSeqNext.load() - 1;
+    return new Promise((resolve, reject) => {
+      if (this.#hasEnded()) reject(this.#endedError());
+      else this.#requests.push({ throughSeq, resolve, reject });
+    });
+  }
+
+  /** Takes no more commits, drains, and leaves the clean mark. */
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#hasEnded()) return reject(this.#endedError());
+      this.#closing = { resolve, reject };
+      this.#control.setState(STATE.closing);
+    });
+  }
+
+  /** Fails the log: nothing more is written, whoever waits is told. For errors of the host as well. */
+  fail(error: WalError): void {
+    if (this.#hasEnded()) return;
+    const reason = new WalError('ERR_WAL_POISONED', `The log failed: ${error.message}`, { ...error.details, reasonCode: error.code }, error.cause ?? error);
+    this.#control.setFailure(reason);
+    this.#control.setState(STATE.failed);
+    for (const request of this.#requests.splice(0)) request.reject(reason);
+    this.#closing?.reject(reason);
+    this.#log.close();
+    this.#events.failed(reason);
+  }
+
+  /** Does what is due at `nowMs` (monotonic), without waiting. */
+  step(nowMs: number): NextStep {
+    if (this.#hasEnded()) return { kind: 'ended' };
+    if (this.#stallRetryMs !== undefined && nowMs < this.#stallRetryMs) return this.#sleepStalled();
+    try {
+      const before = this.#log.position;
+      if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();
+      this.#write(nowMs);
+      if (this.#isSyncDue(nowMs)) this.#sync(nowMs);
+      this.#answerRequests();
+      this.#markIfIdle(nowMs);
+      this.#resumeIfStalled();
+      if (this.#closing !== undefined && this.#isDrained()) return this.#finishClose();
+      return before === this.#log.position ? this.#whatNext(nowMs) : { kind: 'again' };
+    } catch (thrown) {
+      const error = toWalError(thrown, 'write the log');
+      if (error.code !== 'ERR_WAL_STORAGE_FULL') {
+        this.fail(error);
+        return { kind: 'ended' };
+      }
+      this.#stall(error, nowMs);
+      return this.#sleepStalled();
+    }
+  }
+
+  #hasEnded(): boolean {
+    const { state } = this.#control;
+    return state === STATE.failed || state === STATE.closed;
+  }
+
+  #endedError(): WalError {
+    if (this.#control.state === STATE.failed) return this.#control.failure();
+    return new WalError('ERR_WAL_CLOSED', 'The log is closed.');
+  }
+
+  #firstUnsealed(): number {
+    return this.#log.position.nextSeq;
+  }
+
+  #isSealDue(nowMs: number): boolean {
+    const first = this.#firstUnsealed();
+    if (this.#control.commitSeqNext.load() <= first) {
+      this.#unsealedSinceMs = undefined;
+      this.#demandedSinceMs = undefined;
+      return false;
+    }
+    this.#unsealedSinceMs ??= nowMs;
+    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
+    if (this.#control.demandSeq.load() >= first) {
+      this.#demandedSinceMs ??= nowMs;
+      if (nowMs >= this.#demandedSinceMs + this.#settings.maxFlushDelayMs) return true;
+    }
+    if (this.#isTicking && nowMs >= this.#unsealedSinceMs + this.#settings.epochIntervalMs) return true;
+    return this.#lanes.isAnyHalfFull() || this.#lanes.stagedBytes() >= this.#settings.maxParallelCommitBytes;
+  }
+
+  #seal(): void {
+    const { epoch, nextSeq } = this.#log.position;
+    const sealed = this.#lanes.seal(epoch + 1, nextSeq);
+    if (sealed === undefined) return;
+    const frames = sealed.cuts.flatMap(({ pieces }) => pieces);
+    this.#pending = { sealed, segment: buildEpochSegment(sealed.certificate, frames) };
+    this.#control.sealedEpoch.store(epoch + 1);
+    this.#unsealedSinceMs = undefined;
+    this.#demandedSinceMs = undefined;
+  }
+
+  #write(nowMs: number): void {
+    if (this.#pending === undefined) return;
+    const { sealed, segment } = this.#pending;
+    this.#log.append(segment);
+    this.#pending = undefined;
+    this.#lanes.release(sealed);
+    this.#countEpoch(sealed, segment.segmentBytes);
+    this.#control.writtenSeq.store(segment.endSeq - 1);
+    if (this.#settings.fsync === 'off') {
+      this.#moveDurable();
+    } else {
+      this.#unsyncedSinceMs ??= nowMs;
+      this.#unsyncedBytes += segment.segmentBytes;
+    }
+    // Also tells those who wait for space.
+    this.#control.writtenTurn.announce();
+  }
+
+  #isSyncDue(nowMs: number): boolean {
+    if (this.#settings.fsync === 'off' || this.#unsyncedSinceMs === undefined) return false;
+    if (this.#settings.fsync === 'full') return true;
+    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
+    if (this.#unsyncedBytes >= this.#settings.syncBytes) return true;
+    return this.#isTicking && nowMs >= this.#unsyncedSinceMs + this.#settings.epochIntervalMs;
+  }
+
+  #sync(nowMs: number): void {
+    this.#log.sync();
+    this.#unsyncedSinceMs = undefined;
+    this.#unsyncedBytes = 0;
+    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
+    this.#moveDurable();
+  }
+
+  /** Only behind the sync that covers them (or, under `off`, the write), and in epoch order by construction. */
+  #moveDurable(): void {
+    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
+    this.#control.durableEpoch.store(this.#log.position.epoch);
+    this.#control.durableTurn.announce();
+  }
+
+  #answerRequests(): void {
+    if (this.#requests.length === 0) return;
+    const result = { durableSeq: this.#control.durableSeq.load(), durableEpoch: this.#control.durableEpoch.load() };
+    // Requests come in order of their sequences.
+    while (this.#requests[0] !== undefined && this.#requests[0].throughSeq <= result.durableSeq) {
+      this.#requests.shift()?.resolve(result);
+    }
+  }
+
+  /** Puts on disk, in an idle moment, that the last epoch is synced: after this a hole in it is known to be damage. */
+  #markIfIdle(nowMs: number): void {
+    if (!this.#isTicking || this.#markDueMs === undefined || nowMs < this.#markDueMs) return;
+    this.#markDueMs = undefined;
+    if (this.#control.commitSeqNext.load() > this.#firstUnsealed() || !this.#log.isSynced) return;
+    this.#writeMark(false);
+  }
+
+  #writeMark(isClean: boolean): void {
+    const { epoch, nextSeq } = this.#log.position;
+    this.#log.append(buildMarkSegment(epoch, nextSeq, isClean));
+    this.#control.count('marksWritten');
+  }
+
+  /** Nothing is published or about to be, and all of it is as durable as the policy makes it. */
+  #isDrained(): boolean {
+    const isEmpty = !this.#lanes.isGuarded() && this.#control.commitSeqNext.load() === this.#firstUnsealed();
+    return isEmpty && this.#pending === undefined && this.#unsyncedSinceMs === undefined;
+  }
+
+  #finishClose(): NextStep {
+    this.#writeMark(true);
+    if (this.#settings.fsync !== 'off') this.#log.sync();
+    this.#log.close();
+    this.#control.setState(STATE.closed);
+    for (const request of this.#requests.splice(0)) request.reject(this.#endedError());
+    this.#closing?.resolve();
+    return { kind: 'ended' };
+  }
+
+  #stall(error: WalError, nowMs: number): void {
+    if (this.#stallRetryMs === undefined) {
+      this.#control.count('stalls');
+      this.#control.setFailure(error);
+      // A closing log stays closing: stalled would take commits again.
+      if (this.#control.state === STATE.running) this.#control.setState(STATE.stalled);
+      this.#events.stalled(error);
+    }
+    this.#stallRetryMs = nowMs + this.#stallDelayMs;
+    this.#stallDelayMs = Math.min(this.#stallDelayMs * 2, STALL_RETRY_MS_MAX);
+  }
+
+  #resumeIfStalled(): void {
+    if (this.#stallRetryMs === undefined || this.#pending !== undefined) return;
+    this.#stallRetryMs = undefined;
+    this.#stallDelayMs = HELD_BACK_MS;
+    if (this.#control.state === STATE.stalled) this.#control.setState(STATE.running);
+    this.#events.resumed();
+  }
+
+  #sleepStalled(): NextStep {
+    return { kind: 'sleep', sleep: SLEEP.untilTick, untilMs: this.#stallRetryMs as number };
+  }
+
+  #whatNext(nowMs: number): NextStep {
+    const { epochIntervalMs, maxFlushDelayMs } = this.#settings;
+    const isUnsealed = this.#control.commitSeqNext.load() > this.#firstUnsealed();
+    let untilMs = Number.POSITIVE_INFINITY;
+    const wakeAt = (sinceMs: number | undefined, delayMs: number): void => {
+      if (sinceMs !== undefined) untilMs = Math.min(untilMs, sinceMs + delayMs);
+    };
+    wakeAt(this.#demandedSinceMs, maxFlushDelayMs);
+    if (this.#isTicking) {
+      wakeAt(this.#unsealedSinceMs, epochIntervalMs);
+      wakeAt(this.#unsyncedSinceMs, epochIntervalMs);
+      wakeAt(this.#markDueMs, 0);
+    }
+    // Overdue and yet not done: a guard holds it back. Its writer wakes us when it publishes, or it is dead and the
+    // host hears of it; either way it is looked at again soon.
+    if (this.#requests.length > 0 || this.#closing !== undefined || untilMs <= nowMs) {
+      return { kind: 'sleep', sleep: SLEEP.idle, untilMs: nowMs + HELD_BACK_MS };
+    }
+    return { kind: 'sleep', sleep: isUnsealed ? SLEEP.untilTick : SLEEP.idle, untilMs };
+  }
+
+  #countEpoch({ certificate, cuts }: SealedEpoch, segmentBytes: number): void {
+    const control = this.#control;
+    control.count('epochs');
+    control.count('commits', certificate.frameCount);
+    control.count('voids', certificate.voids.length);
+    control.count('pages', certificate.pageCount);
+    control.count('bytesWritten', segmentBytes);
+    control.countMax('framesPerEpochMax', certificate.frameCount);
+    control.countMax('lanesPerEpochMax', cuts.length);
+    for (const { lane } of cuts) this.#lanesUsed.add(lane.index);
+    control.countMax('lanesUsed', this.#lanesUsed.size);
+  }
+}

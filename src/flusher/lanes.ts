@@ -1,0 +1,184 @@
+// The flusher's side of the lanes: cutting an epoch out of them, letting space go, and reaping writers that died. One
+// thread seals and reaps, so the two never run at the same time (design/concurrency.md, "Reaping").
+
+import { assert } from '../base/assert.js';
+import { WalError } from '../base/errors.js';
+import type { Control } from '../epoch/control.js';
+import { type DeadGuard, EpochTally, readSealBounds } from '../epoch/sealing.js';
+import { GUARD_IDLE, type Lane } from '../lane/lane.js';
+import { cutLane, type LaneCut } from '../lane/lane-reader.js';
+import type { Certificate } from '../segment/codec.js';
+
+/** The id with which the flusher takes over locks; writers start at 2. */
+export const FLUSHER_ID = 1;
+
+/** An epoch cut out of the lanes, not yet written. */
+export interface SealedEpoch {
+  readonly certificate: Certificate;
+  readonly cuts: readonly LaneCut[];
+}
+
+/** The buffer of a jumbo, until it is written. */
+export interface HeldJumbo {
+  readonly frame: SharedArrayBuffer;
+  readonly writerId: number;
+}
+
+/** All lanes of one open log, as the flusher sees them. */
+export class FlusherLanes {
+  readonly #control: Control;
+  readonly #lanes: readonly Lane[];
+  readonly #jumbos = new Map<number, HeldJumbo>();
+  readonly #receiveJumbos: () => void;
+  #deadGuards: DeadGuard[] = [];
+
+  /** @param receiveJumbos - takes in what writers have posted so far, by calling {@link holdJumbo} */
+  constructor(control: Control, lanes: readonly Lane[], receiveJumbos: () => void) {
+    this.#control = control;
+    this.#lanes = lanes;
+    this.#receiveJumbos = receiveJumbos;
+  }
+
+  holdJumbo(jumboId: number, jumbo: HeldJumbo): void {
+    this.#jumbos.set(jumboId, jumbo);
+  }
+
+  /** A writer gave up before it published the reference. */
+  dropJumbo(jumboId: number): void {
+    this.#jumbos.delete(jumboId);
+  }
+
+  /** Bytes published in all lanes and not let go. */
+  stagedBytes(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.stagedBytes(), 0);
+  }
+
+  isAnyHalfFull(): boolean {
+    return this.#lanes.some((lane) => lane.stagedBytes() * 2 > lane.bytes);
+  }
+
+  /** Whether any writer is between taking its sequence and publishing. */
+  isGuarded(): boolean {
+    return this.#lanes.some((lane) => lane.guard.load() !== GUARD_IDLE);
+  }
+
+  /** Whether a writer that might be dead holds anything: then the host has to look at its ports soon. */
+  isHeld(): boolean {
+    return this.isGuarded() || this.#lanes.some((lane) => lane.lock.isHeld());
+  }
+
+  /** Seals the epoch that starts at `firstSeq`, or undefined when there is nothing to seal yet. */
+  seal(epoch: number, firstSeq: number): SealedEpoch | undefined {
+    const bounds = readSealBounds(firstSeq, this.#control.commitSeqNext, this.#lanes);
+    if (bounds === undefined) return undefined;
+    const tally = new EpochTally();
+    const visitor = {
+      frame: tally.frame.bind(tally),
+      size: tally.size.bind(tally),
+      jumbo: (jumboId: number) => this.#jumbo(jumboId),
+    };
+    const all = this.#lanes.map((lane, index) => cutLane(lane, bounds.tails[index] as number, bounds.endSeq, visitor));
+    const cuts = all.filter(({ frameCount }) => frameCount > 0);
+    // Read last: a writer reaped after the tails were read may still be seen, one before it must be (I5).
+    const voids = tally.voids(bounds, this.#deadGuards);
+    const certificate = {
+      flags: 0,
+      epoch,
+      firstSeq: bounds.firstSeq,
+      endSeq: bounds.endSeq,
+      frameCount: tally.frameCount,
+      pageCount: tally.pageCount,
+      framesDigest: tally.framesDigest(),
+      voids,
+      lanes: cuts.map(({ lane, frameCount, bytes }) => ({ lane: lane.index, frameCount, bytes })),
+      sizes: tally.sizes(),
+    };
+    return { certificate, cuts };
+  }
+
+  /** Lets the space of a written epoch go, and the dead guards that it has passed. */
+  release({ certificate, cuts }: SealedEpoch): void {
+    for (const { lane, end, jumboBytes } of cuts) {
+      if (jumboBytes > 0) {
+        this.#forgetJumbos(lane, end);
+        lane.jumboReleased.store(lane.jumboReleased.load() + jumboBytes);
+      }
+      // I1: gives the bytes up to here back to the lane's writers; they are written.
+      lane.head.store(end);
+    }
+    this.#deadGuards = this.#deadGuards.filter(({ end }) => end > certificate.endSeq);
+  }
+
+  /**
+   * Cleans up after a dead writer of `lane`.
+   *
+   * It may have been terminated between any two steps of an append. Only if it held the lane's lock is there anything
+   * to clean: then the flusher holds the lock until the lane is as if the writer had never entered, or had left.
+   */
+  reap(writerId: number, lane: Lane): void {
+    this.#receiveJumbos();
+    if (lane.lock.takeOver(writerId, FLUSHER_ID)) {
+      const guard = lane.guard.load();
+      // I6: noted before the guard goes, so that no seal sees neither.
+      if (guard !== GUARD_IDLE) this.#deadGuards.push({ first: guard, end: this.#control.commitSeqNext.load() });
+      this.#repairSizes(lane, guard);
+      lane.guard.store(GUARD_IDLE);
+      lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));
+      lane.lock.release(FLUSHER_ID);
+    }
+    if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);
+    this.#dropOrphans(writerId, lane);
+    this.#control.count('writersReaped');
+  }
+
+  /** A writer that died between publishing and noting the sizes of its commit: they are in force. */
+  #repairSizes(lane: Lane, guard: number): void {
+    if (guard === GUARD_IDLE) return;
+    cutLane(lane, lane.tail.load(), Number.MAX_SAFE_INTEGER, {
+      frame: () => undefined,
+      size: (commitSeq, space, pages) => {
+        if (commitSeq >= guard) this.#control.setSizePages(space, pages);
+      },
+      jumbo: (jumboId) => this.#jumbo(jumboId),
+    });
+  }
+
+  #jumbo(jumboId: number): SharedArrayBuffer {
+    // Posted before its reference was published, so it has arrived once the ports are read.
+    if (!this.#jumbos.has(jumboId)) this.#receiveJumbos();
+    const held = this.#jumbos.get(jumboId);
+    if (held !== undefined) return held.frame;
+    throw new WalError('ERR_WAL_INVARIANT', 'A jumbo commit was published but its bytes never arrived.', { jumboId });
+  }
+
+  /** Ids of the jumbos whose references stand in the lane up to `tail`. */
+  #references(lane: Lane, tail: number): number[] {
+    const ids: number[] = [];
+    const jumbo = (jumboId: number): SharedArrayBuffer => {
+      ids.push(jumboId);
+      return this.#jumbo(jumboId);
+    };
+    cutLane(lane, tail, Number.MAX_SAFE_INTEGER, { frame: () => undefined, size: () => undefined, jumbo });
+    return ids;
+  }
+
+  #publishedJumboBytes(lane: Lane): number {
+    const ids = this.#references(lane, lane.tail.load());
+    return ids.reduce((sum, jumboId) => sum + this.#jumbo(jumboId).byteLength, 0);
+  }
+
+  #forgetJumbos(lane: Lane, end: number): void {
+    for (const jumboId of this.#references(lane, end)) {
+      const wasHeld = this.#jumbos.delete(jumboId);
+      assert(wasHeld, 'a jumbo is let go once');
+    }
+  }
+
+  #dropOrphans(writerId: number, lane: Lane): void {
+    if (this.#jumbos.size === 0) return;
+    const published = new Set(this.#references(lane, lane.tail.load()));
+    for (const [jumboId, held] of this.#jumbos) {
+      if (held.writerId === writerId && !published.has(jumboId)) this.#jumbos.delete(jumboId);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+// The public API: re-exports only. Start reading at wal.ts.
+
+export { attachPageCache, type AttachOptions } from './adapters/attach.js';
+export type { CachedPages, CacheTransaction, PageCache } from './adapters/page-cache.js';
+export { ERROR_CODES, type ErrorCode, type ErrorDetails, WalError } from './base/errors.js';
+export type { Commit } from './commit.js';
+export { connectWal } from './connect.js';
+export type { WaitOptions } from './epoch/mark-waiter.js';
+export type { FlushResult } from './flusher/flusher.js';
+export type { LogFileInfo } from './flusher/messages.js';
+export type { WalHandle } from './handle.js';
+export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/commit.js';
+export { resolveSettings, SETTINGS, type ResolvedSettings, type SettingOptions, type Settings } from './settings.js';
+export { type DurableRange, type Marks, openWal, type OpenOptions, type Wal } from './wal.js';
+export type { AppendAsyncOptions, AppendOptions, WalWriter } from './writer.js';

@@ -1,0 +1,190 @@
+// Appending a commit to a lane, from any thread, without a global lock. design/concurrency.md, "Append". The caller holds
+// nothing; this file holds the lane's lock for the length of one append.
+//
+// The order of the last steps is the protocol: guard, state, sequence, header, tail, guard idle. Each step below names
+// the invariant that its place keeps. A thread can be terminated between any two of them.
+
+import { assert } from '../base/assert.js';
+import { WalError } from '../base/errors.js';
+import { encodeFrameHeader } from '../frame/codec.js';
+import { FRAME_ALIGNMENT, FRAME_BYTES_MAX, FRAME_HEADER, FRAME_KIND } from '../frame/layout.js';
+import { ByteRing } from '../memory/byte-ring.js';
+import { encodeJumboReference, encodeRecords } from '../record/codec.js';
+import type { CheckedCommit } from '../record/commit.js';
+import { alignUp, RECORD_HEADER } from '../record/layout.js';
+import { advance, bytesBetween, GUARD_IDLE, type Lane } from './lane.js';
+
+/** What an append needs of the rest of the log; the epoch folder's control block provides it. */
+export interface SequenceSource {
+  readonly commitSeqNext: { load(): number; increment(): number };
+  isOpen(): boolean;
+  setSizePages(space: number, pages: number): void;
+}
+
+/** A commit too large for its lane, encoded apart. */
+export interface Jumbo {
+  readonly jumboId: number;
+  readonly frame: SharedArrayBuffer;
+}
+
+/** Why an append did not happen; nothing was written. */
+export type Refusal = 'full' | 'locked' | 'closed';
+
+/** Bytes of a frame that holds `recordsBytes` of records. */
+export function frameBytesFor(recordsBytes: number): number {
+  return alignUp(FRAME_HEADER.bytes + recordsBytes, FRAME_ALIGNMENT);
+}
+
+/** Bytes that the reference to a jumbo takes in a lane. */
+const REFERENCE_BYTES = frameBytesFor(RECORD_HEADER.bytes);
+
+/** Appends commits of one thread to its lane. */
+export class LaneWriter {
+  readonly lane: Lane;
+  readonly #writerId: number;
+  readonly #sequences: SequenceSource;
+  readonly #frameSeed: number;
+
+  /**
+   * @param writerId - unique for the life of the open log, never 0
+   * @param frameSeed - seed of the frame header checksums of this incarnation
+   */
+  constructor(lane: Lane, writerId: number, sequences: SequenceSource, frameSeed: number) {
+    assert(writerId > 0, 'writer ids start at 1');
+    this.lane = lane;
+    this.#writerId = writerId;
+    this.#sequences = sequences;
+    this.#frameSeed = frameSeed;
+  }
+
+  /** Whether a commit of this size goes through a lane of this size only as a jumbo. */
+  isJumbo(recordsBytes: number): boolean {
+    return frameBytesFor(recordsBytes) > this.lane.bytes;
+  }
+
+  /** Bytes free in the lane at this moment. */
+  freeBytes(): number {
+    return this.lane.bytes - this.lane.stagedBytes();
+  }
+
+  /**
+   * Appends a commit that fits the lane.
+   *
+   * @param lockTimeoutMs - how long to wait for another writer of the same lane
+   * @returns its sequence, or why nothing was written
+   */
+  tryAppend(commit: CheckedCommit, lockTimeoutMs: number): number | Refusal {
+    const frameBytes = frameBytesFor(commit.recordsBytes);
+    assert(frameBytes <= this.lane.bytes, 'a frame in a lane is no larger than the lane');
+    return this.#inLane(frameBytes, lockTimeoutMs, (start) => {
+      const { ring, index } = this.lane;
+      const payloadStart = advance(start, FRAME_HEADER.bytes);
+      const end = encodeRecords(ring, payloadStart, commit);
+      ring.zero(end, frameBytes - bytesBetween(start, end));
+      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
+      return this.#publish(commit, (commitSeq) => {
+        const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
+        encodeFrameHeader(ring, start, header, this.#frameSeed);
+        return advance(start, frameBytes);
+      });
+    });
+  }
+
+  /** Encodes a commit that does not fit the lane, all but the header that needs its sequence. */
+  encodeJumbo(commit: CheckedCommit, jumboId: number): Jumbo {
+    const frameBytes = frameBytesFor(commit.recordsBytes);
+    assert(frameBytes <= FRAME_BYTES_MAX, 'an oversized commit was refused before');
+    const frame = new SharedArrayBuffer(frameBytes);
+    // New memory is zero, so the padding behind the records is too.
+    encodeRecords(ByteRing.flat(new Uint8Array(frame)), FRAME_HEADER.bytes, commit);
+    return { jumboId, frame };
+  }
+
+  /**
+   * Publishes the reference to a jumbo whose buffer the flusher was already sent.
+   *
+   * The frame's own header is completed here too, before the reference becomes visible, so that the flusher can write
+   * the buffer as it is.
+   *
+   * @param admit - claims room for that many bytes of jumbos, or says that there is none; called in the lane's lock
+   */
+  tryAppendJumbo(
+    commit: CheckedCommit,
+    { jumboId, frame }: Jumbo,
+    lockTimeoutMs: number,
+    admit: (bytes: number) => boolean,
+  ): number | Refusal {
+    const flat = ByteRing.flat(new Uint8Array(frame));
+    const frameBytes = frame.byteLength;
+    const payloadCrc = flat.crc(FRAME_HEADER.bytes, frameBytes - FRAME_HEADER.bytes);
+    return this.#inLane(REFERENCE_BYTES, lockTimeoutMs, (start) => {
+      if (!admit(frameBytes)) return 'full';
+      const { ring, index } = this.lane;
+      const payloadStart = advance(start, FRAME_HEADER.bytes);
+      ring.zero(payloadStart, REFERENCE_BYTES - FRAME_HEADER.bytes);
+      encodeJumboReference(ring, payloadStart, jumboId);
+      return this.#publish(commit, (commitSeq) => {
+        const real = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
+        encodeFrameHeader(flat, 0, real, this.#frameSeed);
+        const reference = { ...real, frameBytes: REFERENCE_BYTES, kind: FRAME_KIND.jumboReference, payloadCrc: 0 };
+        encodeFrameHeader(ring, start, reference, this.#frameSeed);
+        return advance(start, REFERENCE_BYTES);
+      });
+    });
+  }
+
+  /** Runs `write` under the lane's lock with `bytes` of free space from the position it is given. */
+  #inLane(bytes: number, lockTimeoutMs: number, write: (start: number) => number | Refusal): number | Refusal {
+    const { lock, head, tail } = this.lane;
+    if (!lock.acquire(this.#writerId, lockTimeoutMs)) return 'locked';
+    try {
+      const start = tail.load();
+      // Space that was free stays free: only the holder of the lock takes any (I1).
+      const free = this.lane.bytes - bytesBetween(head.load(), start);
+      assert(free >= 0, 'a lane holds no more than its size');
+      return free < bytes ? 'full' : write(start);
+    } finally {
+      lock.release(this.#writerId);
+    }
+  }
+
+  /** Takes the sequence and publishes; `complete` finishes the frame and returns the position behind it. */
+  #publish(commit: CheckedCommit, complete: (commitSeq: number) => number): number | Refusal {
+    const { guard, tail } = this.lane;
+    const sequences = this.#sequences;
+    // I3: the guard is set before the sequence is taken and is no higher than it, so that a sealer that cannot see the
+    // frame yet sees the guard.
+    guard.store(sequences.commitSeqNext.load());
+    // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
+    if (!sequences.isOpen()) {
+      guard.store(GUARD_IDLE);
+      return 'closed';
+    }
+    const commitSeq = sequences.commitSeqNext.increment();
+    const end = complete(commitSeq);
+    // I2: publishes. The bytes above are visible to whoever observes this position; before it nothing is.
+    tail.store(end);
+    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
+    guard.store(GUARD_IDLE);
+    return commitSeq;
+  }
+}
+
+function headerOf(commit: CheckedCommit, commitSeq: number, frameBytes: number, lane: number, payloadCrc: number) {
+  const { txnId, txnEpoch, beginSeq, recordCount } = commit;
+  const kind = FRAME_KIND.commit;
+  const pageCount = commit.pages.length;
+  const sizeCount = commit.sizes.length;
+  return {
+    frameBytes, kind, commitSeq, txnId, txnEpoch, beginSeq, recordCount, pageCount, sizeCount, lane, payloadCrc,
+  };
+}
+
+/** Refuses a commit that no frame can hold. */
+export function checkFrameSize(commit: CheckedCommit): void {
+  const frameBytes = frameBytesFor(commit.recordsBytes);
+  if (frameBytes <= FRAME_BYTES_MAX) return;
+  throw new WalError('ERR_WAL_RECORD_TOO_LARGE', `A commit takes at most ${FRAME_BYTES_MAX} bytes; this one ${frameBytes}.`, {
+    frameBytes,
+  });
+}

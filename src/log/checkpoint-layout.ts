@@ -1,0 +1,27 @@
+// Bytes of a checkpoint record: how far the page files (or the user's own store) hold everything. Two slots are written
+// in turn, so that a torn write leaves the other one. Specified in design/format.md, "Checkpoint record".
+
+import { defineLayout } from '../base/layout.js';
+
+/** The bytes `CKPT`. */
+export const CHECKPOINT_MAGIC = 0x54_50_4b_43;
+
+/** One record; `crc` covers the 92 bytes before it. */
+export const CHECKPOINT_RECORD = defineLayout('checkpoint record', 96, [
+  [0, 'u32', 'magic'],
+  [4, 'u16', 'version'],
+  [6, 'u16', 'flags'],
+  [8, 'u64', 'logId'],
+  [16, 'u64', 'generation'],
+  [24, 'u64', 'throughSeq'],
+  [32, 'u64', 'throughEpoch'],
+  [40, 'u64', 'syncedThrough'],
+  [48, 'u64', 'wallClockMs'],
+  [56, 'u32', 'incarnation'],
+  [60, 'u32', 'reserved0'],
+  [64, 'u64', 'reserved1'],
+  [72, 'u64', 'reserved2'],
+  [80, 'u64', 'reserved3'],
+  [88, 'u32', 'reserved4'],
+  [92, 'u32', 'crc'],
+]);

@@ -1,0 +1,240 @@
+// Writes segments into log files: place, header, chain, rotation, sync. One per open log, on the flusher's thread. After a
+// throw nothing has moved: the same segment can be tried again at the same place (a full disk), or the log gives up.
+
+import { assert } from '../base/assert.js';
+import { wallClockMs } from '../base/clock.js';
+import { WalError } from '../base/errors.js';
+import type { Directory, LogFile } from '../storage/directory.js';
+import { encodeFileHeader, type LogPosition } from './codec.js';
+import { FILE_FLAG, FILE_HEADER_BYTES } from './layout.js';
+import { logFileName, UNFINISHED_SUFFIX } from './names.js';
+import type { SparePool } from './spare-pool.js';
+
+/** Where and behind what a segment will stand; what its header needs to know. */
+export interface SegmentPlace {
+  readonly logId: number;
+  readonly incarnation: number;
+  readonly fileNumber: number;
+  readonly fileOffset: number;
+  readonly previous: { readonly headerCrc: number; readonly certificateCrc: number };
+  readonly syncedThrough: number;
+  readonly wallClockMs: number;
+}
+
+/** A segment ready to be written: `encode` is called once its place is known. */
+export interface SegmentDraft {
+  /** Whole length, a multiple of 4 KiB. */
+  readonly segmentBytes: number;
+  /** Last epoch once it is written, and the sequence after it. */
+  readonly epoch: number;
+  readonly endSeq: number;
+  /** Builds the header; frames and certificate are there already. */
+  encode(place: SegmentPlace): { pieces: Uint8Array[]; headerCrc: number; certificateCrc: number };
+}
+
+/** One log file that is not the current one. */
+export interface OlderFile {
+  readonly fileNumber: number;
+  readonly name: string;
+  /** First sequence that is not in this file or one before it. */
+  readonly endSeq: number;
+  readonly bytes: number;
+}
+
+/** The state opening left behind: the current file exists, with its header and perhaps a copied tail. */
+export interface LogStart {
+  readonly logId: number;
+  readonly incarnation: number;
+  readonly pageBytes: number;
+  readonly fileNumber: number;
+  readonly fileName: string;
+  readonly fileBytes: number;
+  readonly writeOffset: number;
+  readonly position: LogPosition;
+  readonly syncedThrough: number;
+  readonly olderFiles: readonly OlderFile[];
+}
+
+/** What a log writer does besides writing; told to whoever counts. */
+export interface LogWriterEvents {
+  rotated(unfilledBytes: number): void;
+  synced(): void;
+  directorySynced(): void;
+}
+
+/** The log's files as one sequence of segments. */
+export class LogWriter {
+  readonly #directory: Directory;
+  readonly #spares: SparePool;
+  readonly #logFileBytes: number;
+  readonly #sync: boolean;
+  readonly #events: LogWriterEvents;
+  readonly #start: LogStart;
+  #file: LogFile;
+  #fileNumber: number;
+  #fileBytes: number;
+  #offset: number;
+  #position: LogPosition;
+  #syncedThrough: number;
+  #wallClockMs = 0;
+  #olderFiles: OlderFile[];
+
+  /** @param sync - false under policy `off`: then nothing is ever synced */
+  constructor(
+    directory: Directory,
+    start: LogStart,
+    spares: SparePool,
+    { logFileBytes, sync }: { logFileBytes: number; sync: boolean },
+    events: LogWriterEvents,
+  ) {
+    this.#directory = directory;
+    this.#spares = spares;
+    this.#logFileBytes = logFileBytes;
+    this.#sync = sync;
+    this.#events = events;
+    this.#start = start;
+    this.#file = directory.open(start.fileName, 'write');
+    this.#fileNumber = start.fileNumber;
+    this.#fileBytes = start.fileBytes;
+    this.#offset = start.writeOffset;
+    this.#position = start.position;
+    this.#syncedThrough = start.syncedThrough;
+    this.#olderFiles = [...start.olderFiles];
+  }
+
+  get position(): LogPosition {
+    return this.#position;
+  }
+
+  /** Last epoch that a sync of this writer, or of opening, covered. */
+  get syncedThrough(): number {
+    return this.#syncedThrough;
+  }
+
+  get isSynced(): boolean {
+    return this.#syncedThrough === this.#position.epoch;
+  }
+
+  /** The current file and the older ones, oldest first. */
+  files(): { fileNumber: number; name: string; bytes: number; endSeq: number; isCurrent: boolean }[] {
+    const name = logFileName(this.#fileNumber);
+    const { nextSeq } = this.#position;
+    const current = { fileNumber: this.#fileNumber, name, bytes: this.#fileBytes, endSeq: nextSeq, isCurrent: true };
+    return [...this.#olderFiles.map((file) => ({ ...file, isCurrent: false })), current];
+  }
+
+  /**
+   * Writes one segment, in a new file if the present one has no room left.
+   *
+   * @throws {WalError} ERR_WAL_STORAGE_FULL (may be tried again), ERR_WAL_IO
+   */
+  append(draft: SegmentDraft): void {
+    const { segmentBytes } = draft;
+    if (this.#offset + segmentBytes > this.#fileBytes) this.#rotate(segmentBytes);
+    const { pieces, headerCrc, certificateCrc } = draft.encode(this.#place());
+    this.#file.write(pieces, this.#offset);
+    this.#offset += segmentBytes;
+    this.#position = { epoch: draft.epoch, nextSeq: draft.endSeq, headerCrc, certificateCrc };
+  }
+
+  /** Makes everything written durable. Any error is final: a second sync would prove nothing (A5). */
+  sync(): void {
+    assert(this.#sync, 'nothing is synced under policy off');
+    this.#file.sync();
+    this.#syncedThrough = this.#position.epoch;
+    this.#events.synced();
+  }
+
+  /** Recycles every older file that holds nothing above `throughSeq`, oldest first. */
+  release(throughSeq: number): void {
+    for (let file = this.#olderFiles[0]; file !== undefined && file.endSeq - 1 <= throughSeq; file = this.#olderFiles[0]) {
+      this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
+      this.#olderFiles.shift();
+    }
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #place(): SegmentPlace {
+    const { logId, incarnation } = this.#start;
+    const { headerCrc, certificateCrc } = this.#position;
+    // Informational, and never lower than before even when the clock is set back (F24).
+    this.#wallClockMs = Math.max(this.#wallClockMs, wallClockMs());
+    return {
+      logId,
+      incarnation,
+      fileNumber: this.#fileNumber,
+      fileOffset: this.#offset,
+      previous: { headerCrc, certificateCrc },
+      syncedThrough: this.#syncedThrough,
+      wallClockMs: this.#wallClockMs,
+    };
+  }
+
+  /** Leaves the present file for a new one with room for `segmentBytes`. */
+  #rotate(segmentBytes: number): void {
+    // What the old file holds is durable before the log goes on elsewhere: later syncs only cover the new file.
+    if (this.#sync && !this.isSynced) this.sync();
+    const fileNumber = this.#fileNumber + 1;
+    const fileBytes = Math.max(this.#logFileBytes, FILE_HEADER_BYTES + segmentBytes);
+    const spare = fileBytes === this.#logFileBytes ? this.#spares.take() : undefined;
+    const file = this.#startFile(fileNumber, fileBytes, spare);
+    this.#file.close();
+    const older = { fileNumber: this.#fileNumber, name: logFileName(this.#fileNumber), bytes: this.#fileBytes };
+    this.#olderFiles.push({ ...older, endSeq: this.#position.nextSeq });
+    this.#file = file;
+    this.#fileNumber = fileNumber;
+    this.#fileBytes = fileBytes;
+    this.#offset = FILE_HEADER_BYTES;
+    this.#events.rotated(spare === undefined ? fileBytes : 0);
+  }
+
+  /** Makes the next log file: header first, then its final name, so that a file with that name has its header. */
+  #startFile(fileNumber: number, fileBytes: number, spare: string | undefined): LogFile {
+    const name = logFileName(fileNumber);
+    const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+    if (spare === undefined) this.#removeLeftover(unfinished);
+    else this.#directory.rename(spare, unfinished);
+    const file = this.#directory.open(unfinished, spare === undefined ? 'create' : 'write');
+    try {
+      file.write([this.#header(fileNumber, fileBytes, spare !== undefined)], 0);
+      if (this.#sync) file.sync();
+      this.#directory.rename(unfinished, name);
+      if (this.#sync) {
+        // A4: no commit in the new file is acknowledged before its name is durable.
+        this.#directory.sync();
+        this.#events.directorySynced();
+      }
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  #header(fileNumber: number, fileBytes: number, isRecycled: boolean): Uint8Array {
+    const { logId, incarnation, pageBytes } = this.#start;
+    return encodeFileHeader({
+      flags: isRecycled ? FILE_FLAG.recycled : 0,
+      incarnation,
+      logId,
+      fileNumber,
+      pageBytes,
+      start: this.#position,
+      syncedThrough: this.#syncedThrough,
+      wallClockMs: wallClockMs(),
+      fileBytes,
+    });
+  }
+
+  /** A rotation that failed on a full disk left its unfinished file behind; the next attempt starts over. */
+  #removeLeftover(name: string): void {
+    try {
+      this.#directory.remove(name);
+    } catch (error) {
+      if (!(error instanceof WalError && error.code === 'ERR_WAL_NOT_FOUND')) throw error;
+    }
+  }
+}

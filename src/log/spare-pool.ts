@@ -1,0 +1,76 @@
+// Spare files: zero-written or recycled files of the full size, ready to become the next log file. Overwriting written
+// blocks is ten times as fast as growing a file, so rotation takes a spare whenever it can.
+//
+// The last spare is never taken by a rotation: it is the reserve with which opening and recovery work on a full disk
+// (design/recovery.md). Only the flusher's thread uses the pool.
+
+import type { Directory } from '../storage/directory.js';
+import { parseSpareFileName, spareFileName } from './names.js';
+
+/** Spares that are made ahead: one to take, and the reserve. */
+const SPARES_WANTED = 2;
+/** Spares kept when log files are recycled; the surplus is removed. Eight files of 64 MiB are 200 ms at disk speed. */
+const SPARES_KEPT = 8;
+
+/** The spare files of one log directory. */
+export class SparePool {
+  readonly #directory: Directory;
+  readonly #sync: boolean;
+  /** Oldest first. */
+  readonly #indexes: number[];
+  #indexNext: number;
+  #isFilling = false;
+
+  /** @param sync - whether renames and removals are made durable (not under policy `off`) */
+  constructor(directory: Directory, sync: boolean) {
+    this.#directory = directory;
+    this.#sync = sync;
+    const present = directory.list().map(parseSpareFileName).filter((index) => index !== undefined);
+    this.#indexes = present.sort((a, b) => a - b);
+    this.#indexNext = (this.#indexes.at(-1) ?? -1) + 1;
+  }
+
+  get count(): number {
+    return this.#indexes.length;
+  }
+
+  /** The name of a file that should be made now, or undefined while there are enough. Answer with {@link filled}. */
+  wanted(): string | undefined {
+    if (this.#isFilling || this.#indexes.length >= SPARES_WANTED) return undefined;
+    this.#isFilling = true;
+    return spareFileName(this.#takeIndex());
+  }
+
+  /** A wanted file was made, or could not be. */
+  filled(name: string, isMade: boolean): void {
+    this.#isFilling = false;
+    const index = parseSpareFileName(name);
+    if (isMade && index !== undefined) this.#indexes.push(index);
+  }
+
+  /** Takes a spare out of the pool, leaving the reserve. */
+  take(): string | undefined {
+    if (this.#indexes.length < SPARES_WANTED) return undefined;
+    return spareFileName(this.#indexes.shift() as number);
+  }
+
+  /** Recycles a log file that nobody needs: makes it a spare, or removes it when there are enough. */
+  recycle(name: string, isFullSize: boolean): void {
+    if (isFullSize && this.#indexes.length < SPARES_KEPT) {
+      const index = this.#takeIndex();
+      this.#directory.rename(name, spareFileName(index));
+      this.#indexes.push(index);
+    } else this.#directory.remove(name);
+    // One sync a file: were two removals to become durable out of order, the log would seem to have a hole.
+    if (this.#sync) this.#directory.sync();
+  }
+
+  #takeIndex(): number {
+    for (;;) {
+      const index = this.#indexNext;
+      // Names have four digits; a name that is in use again after 65,536 files is passed over.
+      this.#indexNext = (index + 1) % 0x1_0000;
+      if (!this.#indexes.includes(index)) return index;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// Something to sleep on until anything moves. The word changes with every announcement, so a sleeper that loaded it
+// before it looked at the state cannot miss one; the number of sleepers tells the announcer whether anybody has to be
+// woken, because notify and wait share one process-wide lock.
+//
+// A sleeper counts itself before it waits and the announcer changes the word before it looks at the count, so one of the
+// two sees the other. A sleeper that dies stays counted; that costs needless notifies, nothing else.
+
+import type { Word32 } from './words.js';
+
+/** A turn word and the number of its sleepers. */
+export class Turn {
+  readonly #word: Word32;
+  readonly #sleepers: Word32;
+
+  constructor(word: Word32, sleepers: Word32) {
+    this.#word = word;
+    this.#sleepers = sleepers;
+  }
+
+  /** The present turn. Load it before looking at what the sleep is about. */
+  load(): number {
+    return this.#word.load();
+  }
+
+  /** Changes the turn and wakes whoever sleeps. */
+  announce(): void {
+    this.#word.add(1);
+    if (this.#sleepers.load() > 0) this.#word.notify();
+  }
+
+  /** Blocks while the turn is `seen`, at most `timeoutMs`. */
+  wait(seen: number, timeoutMs: number): void {
+    this.#sleepers.add(1);
+    this.#word.wait(seen, timeoutMs);
+    this.#sleepers.add(-1);
+  }
+
+  /** Resolves when the turn is no longer `seen`. Does not keep the event loop alive. */
+  async waitAsync(seen: number): Promise<void> {
+    this.#sleepers.add(1);
+    await this.#word.waitAsync(seen);
+    this.#sleepers.add(-1);
+  }
+}

@@ -1,0 +1,115 @@
+// Looks at everything behind the end of the chain, in steps of 4 KiB: what the newest incarnation wrote there tells how
+// far the log was known to be synced (S), and is counted as dropped. Bytes of older times prove nothing (R5).
+
+import { decodeSegmentHeader } from '../segment/codec.js';
+import { SEGMENT_ALIGNMENT, SEGMENT_HEADER, SEGMENT_MAGIC } from '../segment/layout.js';
+import type { CheckedHeader } from '../segment/reader.js';
+import type { Directory } from '../storage/directory.js';
+
+/** Bytes read at once; a multiple of the alignment of segments. */
+const PIECE_BYTES = 2 ** 20;
+
+const ZEROS = Buffer.alloc(PIECE_BYTES);
+
+/** What stands behind the chain in one file. */
+export interface Rest {
+  /** Segments whose header says that they belong exactly where they stand. */
+  readonly segments: number;
+  /** Bytes of those segments, as far as the file reaches. */
+  readonly segmentBytes: number;
+  /** Bytes of 4 KiB blocks that are not zero and in none of those segments; may be leftovers in a recycled file. */
+  readonly otherBytes: number;
+  /** Highest `syncedThrough`, epoch and incarnation among them, 0 without any. */
+  readonly syncedThrough: number;
+  readonly epochMax: number;
+  readonly incarnationMax: number;
+  readonly logId: number | undefined;
+  /** The first of them. */
+  readonly first: { readonly epoch: number; readonly offset: number } | undefined;
+  /** Behind the last of them, or behind the last block that is not zero. */
+  readonly endOffset: number;
+}
+
+/** Which segments count: those of this file number, and of this log and incarnation where they are known. */
+export interface RestHome {
+  readonly fileNumber: number;
+  readonly logId: number | undefined;
+  /** Lowest incarnation that counts. */
+  readonly incarnationMin: number;
+}
+
+/**
+ * Walks `[from, end of file)` and gathers what stands there. Memory: one piece of 1 MiB.
+ *
+ * @param visit - told each segment header found, in order
+ * @throws {WalError} ERR_WAL_IO
+ */
+export function scanRest(
+  directory: Directory,
+  name: string,
+  from: number,
+  home: RestHome,
+  visit: (header: CheckedHeader) => void = () => undefined,
+): Rest {
+  const file = directory.open(name, 'read');
+  const rest = {
+    segments: 0,
+    segmentBytes: 0,
+    otherBytes: 0,
+    syncedThrough: 0,
+    epochMax: 0,
+    incarnationMax: 0,
+    logId: undefined as number | undefined,
+    first: undefined as Rest['first'],
+    endOffset: from,
+  };
+  try {
+    const piece = Buffer.alloc(PIECE_BYTES);
+    const size = file.size();
+    let offset = from;
+    while (offset < size) {
+      const bytes = file.read(piece, offset);
+      if (bytes === 0) break;
+      const read = piece.subarray(0, bytes);
+      const pieceAt = offset;
+      offset += bytes;
+      // Preallocated zeros are by far the most frequent find.
+      if (read.equals(ZEROS.subarray(0, bytes))) continue;
+      for (let at = 0; at < bytes; at += SEGMENT_ALIGNMENT) {
+        const block = read.subarray(at, at + SEGMENT_ALIGNMENT);
+        if (block.equals(ZEROS.subarray(0, block.length))) continue;
+        const header = headerIn(block, pieceAt + at, home);
+        if (header === undefined) {
+          rest.otherBytes += block.length;
+          rest.endOffset = pieceAt + at + block.length;
+          continue;
+        }
+        const end = Math.min(pieceAt + at + header.segmentBytes, size);
+        rest.segments += 1;
+        rest.segmentBytes += end - (pieceAt + at);
+        rest.syncedThrough = Math.max(rest.syncedThrough, header.syncedThrough);
+        rest.epochMax = Math.max(rest.epochMax, header.epoch);
+        rest.incarnationMax = Math.max(rest.incarnationMax, header.incarnation);
+        rest.logId ??= header.logId;
+        rest.first ??= { epoch: header.epoch, offset: pieceAt + at };
+        rest.endOffset = end;
+        visit(header);
+        // The header is checksummed, so its length holds, whatever became of the bytes: what they contain is not looked at.
+        offset = end;
+        break;
+      }
+    }
+    return rest;
+  } finally {
+    file.close();
+  }
+}
+
+function headerIn(block: Buffer, offset: number, home: RestHome): CheckedHeader | undefined {
+  if (block.length < SEGMENT_HEADER.bytes || block.readUInt32LE(0) !== SEGMENT_MAGIC) return undefined;
+  const header = decodeSegmentHeader(block);
+  if ('refused' in header) return undefined;
+  if (header.fileNumber !== home.fileNumber || header.fileOffset !== offset) return undefined;
+  if (header.incarnation < home.incarnationMin) return undefined;
+  return home.logId === undefined || header.logId === home.logId ? header : undefined;
+}

@@ -1,0 +1,263 @@
+// Finds out what a log directory holds, without changing anything: files, chain, how far it was synced (S), how it ends,
+// what is damaged (protocol section 6; design/recovery.md, "Order"). An error while reading is an error, never the end of
+// the log (R3). Memory does not grow with the log.
+
+import { availableParallelism } from 'node:os';
+import { monotonicMs } from '../base/clock.js';
+import { WalError } from '../base/errors.js';
+import type { CheckpointRecord } from '../log/checkpoint-record.js';
+import type { LogPosition } from '../log/codec.js';
+import { FILE_HEADER_BYTES } from '../log/layout.js';
+import { isSamePosition } from './chain-walk.js';
+import type { Directory } from '../storage/directory.js';
+import type { WorkerUrls } from '../thread/worker-files.js';
+import { type Chain, ChainWalk, isAnyNumberMissing } from './chain-walk.js';
+import { type ListedFile, listLogFiles, type LogFiles } from './log-files.js';
+import { emptyReport, type DamageEntry, type OnDamage, type RecoveryReport } from './report.js';
+import { type Rest, scanRest } from './rest-scan.js';
+import { type Verdict, verdictRow } from './verdict.js';
+import { VerifyPipeline } from './verify-pool.js';
+
+/** Default of `recoveryMemoryBytes`. */
+export const RECOVERY_MEMORY_BYTES = 64 * 2 ** 20;
+
+/** A window larger than this reads no faster. */
+const WINDOW_BYTES_MAX = 2 ** 20;
+const WINDOW_BYTES_MIN = 64 * 1024;
+
+/** Settings of a scan. */
+export interface ScanOptions {
+  /** Default 64 MiB. */
+  readonly recoveryMemoryBytes?: number | undefined;
+  readonly workerUrls?: WorkerUrls | undefined;
+  /** Bytes verified on this thread before a pool is started; default 8 MiB. */
+  readonly inlineBytesMax?: number | undefined;
+}
+
+/** Everything known about a log. */
+export interface LogScan {
+  readonly log: LogFiles;
+  readonly chain: Chain;
+  /** Where the proven prefix of the log ends. */
+  readonly position: LogPosition;
+  /** S: the last epoch known to be synced; 0 when none is. */
+  readonly syncedThrough: number;
+  readonly checkpoint: CheckpointRecord | undefined;
+  readonly verdict: Verdict;
+  /** The row of the case table. */
+  readonly row: string;
+  readonly damage: readonly DamageEntry[];
+  /** What stands behind the chain in which file, where there is anything. */
+  readonly rests: readonly { readonly file: ListedFile; readonly rest: Rest }[];
+  readonly droppedBytes: number;
+  readonly neverStarted: readonly string[];
+  /** The highest incarnation seen anywhere, damaged files included. */
+  readonly incarnationMax: number;
+  readonly bytesRead: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Scans and verifies a log.
+ *
+ * @throws {WalError} ERR_WAL_VERSION, ERR_WAL_IO, ERR_WAL_CORRUPT (files of two logs); damage is in the result
+ *
+ * Threading: uses a pool of threads for large logs; changes nothing, takes no lock.
+ * Source: design/recovery.md, "Order".
+ */
+export async function scanLog(directory: Directory, options: ScanOptions = {}): Promise<LogScan> {
+  const startedMs = monotonicMs();
+  const log = listLogFiles(directory);
+  const pipeline = new VerifyPipeline(directory, options);
+  try {
+    const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options)).run();
+    return { ...judge(directory, log, chain), durationMs: monotonicMs() - startedMs };
+  } finally {
+    await pipeline.close();
+  }
+}
+
+function windowBytes({ recoveryMemoryBytes = RECOVERY_MEMORY_BYTES }: ScanOptions): number {
+  // Twice as many batches as threads are under way, each with a window.
+  const share = Math.floor(recoveryMemoryBytes / (2 * availableParallelism() + 1));
+  return Math.min(WINDOW_BYTES_MAX, Math.max(WINDOW_BYTES_MIN, share));
+}
+
+/** Puts the evidence together; the table decides. */
+function judge(directory: Directory, log: LogFiles, chain: Chain): Omit<LogScan, 'durationMs'> {
+  const { checkpoint } = log;
+  const position = endOf(log, chain);
+  const rests = restsOf(directory, log, chain);
+  const lost = headerlessRests(directory, log);
+  const syncedThrough = syncedThroughOf(log, chain, rests);
+  const damage: DamageEntry[] = [...log.refused, ...chain.flaws];
+  const orphans = lost.filter(({ rest }) => rest.epochMax > position.epoch);
+  for (const { file, rest } of orphans) {
+    const reason = `${file.reason}, but segments of this log stand behind it`;
+    damage.push({ file: file.name, epoch: rest.first?.epoch ?? 0, offset: 0, bytes: file.bytes, reason });
+  }
+  const isBelowSynced = log.files.length > 0 && position.epoch < syncedThrough;
+  const missing = missingFile(log, chain, position, syncedThrough);
+  const misfit = isMisfit(chain, position, syncedThrough);
+  if (missing !== undefined) damage.push(missing);
+  else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, position, syncedThrough));
+  const droppedBytes = dropped(chain, rests);
+  const { id: row, verdict } = verdictRow({
+    isFileMissing: missing !== undefined,
+    isBelowSynced,
+    isHeaderLost: orphans.length > 0,
+    isContradictory: misfit || log.refused.length > 0 || chain.flaws.length > 0,
+    isFollowed: chain.end.isBroken || droppedBytes > 0,
+  });
+  const neverStarted = lost.filter((one) => !orphans.includes(one)).map(({ file }) => file.name);
+  const incarnations = [log.incarnation, checkpoint?.incarnation ?? 0, ...lost.map(({ rest }) => rest.incarnationMax)];
+  return {
+    log,
+    chain,
+    position,
+    syncedThrough,
+    checkpoint,
+    verdict,
+    row,
+    damage,
+    rests,
+    droppedBytes,
+    neverStarted,
+    incarnationMax: incarnations.reduce((highest, one) => Math.max(highest, one), 0),
+    bytesRead: chain.bytesRead,
+  };
+}
+
+const EMPTY: LogPosition = { epoch: 0, nextSeq: 1, headerCrc: 0, certificateCrc: 0 };
+
+/** Where the prefix that can be trusted ends: never before what the store holds already. */
+function endOf({ checkpoint }: LogFiles, chain: Chain): LogPosition {
+  const end = chain.isFrontMissing ? EMPTY : (chain.files.at(-1)?.end ?? EMPTY);
+  if (checkpoint === undefined || end.nextSeq > checkpoint.throughSeq) return end;
+  // The log ends below the checkpoint: the numbers up to it are taken, and the chain starts anew without a digest.
+  const epoch = Math.max(end.epoch, checkpoint.throughEpoch);
+  return { epoch, nextSeq: checkpoint.throughSeq + 1, headerCrc: 0, certificateCrc: 0 };
+}
+
+/** What the newest incarnation wrote behind the chain's end, file by file. */
+function restsOf(directory: Directory, log: LogFiles, chain: Chain): { file: ListedFile; rest: Rest }[] {
+  const rests: { file: ListedFile; rest: Rest }[] = [];
+  const first = chain.files[0]?.file.fileNumber ?? 0;
+  for (const file of log.files) {
+    if (file.header.incarnation !== log.incarnation || file.fileNumber < first) continue;
+    const part = chain.files.find((one) => one.file === file);
+    // In a file that the chain went through to the next, what follows is older than what is in the chain.
+    if (part !== undefined && part !== chain.files.at(-1)) continue;
+    const home = { fileNumber: file.fileNumber, logId: file.header.logId, incarnationMin: log.incarnation };
+    const rest = scanRest(directory, file.name, part?.endOffset ?? FILE_HEADER_BYTES, home);
+    if (rest.segments > 0 || rest.otherBytes > 0) rests.push({ file, rest });
+  }
+  return rests;
+}
+
+function headerlessRests(directory: Directory, log: LogFiles): { file: LogFiles['headerless'][number]; rest: Rest }[] {
+  return log.headerless.map((file) => {
+    // Bytes of an older incarnation prove nothing; without any header whatever is there counts.
+    const home = { fileNumber: file.fileNumber, logId: log.logId, incarnationMin: log.incarnation };
+    return { file, rest: scanRest(directory, file.name, FILE_HEADER_BYTES, home) };
+  });
+}
+
+/**
+ * S: the highest `syncedThrough` that the newest incarnation wrote anywhere.
+ *
+ * Records of older incarnations are in the opening file's header already, or were given up with `stop` (R6).
+ */
+function syncedThroughOf(log: LogFiles, chain: Chain, rests: LogScan['rests']): number {
+  let highest = chain.syncedThrough;
+  for (const { header } of log.files) {
+    if (header.incarnation === log.incarnation) highest = Math.max(highest, header.syncedThrough);
+  }
+  for (const { rest } of rests) highest = Math.max(highest, rest.syncedThrough);
+  if (log.checkpoint?.incarnation === log.incarnation) highest = Math.max(highest, log.checkpoint.syncedThrough);
+  return highest;
+}
+
+/** The file, or the files, that must have been there, as an entry of the list of damage. */
+function missingFile(log: LogFiles, chain: Chain, position: LogPosition, syncedThrough: number): DamageEntry | undefined {
+  const { checkpoint } = log;
+  const entry = (file: string, epoch: number, reason: string): DamageEntry => ({ file, epoch, offset: 0, bytes: 0, reason });
+  if (chain.isFrontMissing && chain.next !== undefined) {
+    return entry(chain.next.name, 1 + (checkpoint?.throughEpoch ?? 0), 'the files before this one are missing');
+  }
+  // A checkpoint that is known to be synced proves that the file of its incarnation was, too.
+  if (checkpoint !== undefined && checkpoint.incarnation > log.incarnation && checkpoint.syncedThrough >= checkpoint.throughEpoch) {
+    const isAnyHeaderLost = log.headerless.length > 0;
+    if (!isAnyHeaderLost) return entry('checkpoint', checkpoint.throughEpoch, 'the files of the newest incarnation are missing');
+  }
+  const last = chain.files.at(-1)?.file;
+  if (last === undefined || chain.next === undefined || chain.end.isBroken || position.epoch >= syncedThrough) return undefined;
+  if (!isAnyNumberMissing(log.fileNumbers, last.fileNumber, chain.next.fileNumber)) return undefined;
+  return entry(chain.next.name, position.epoch + 1, 'a file before this one is missing');
+}
+
+/** Whether a file that was started within what is synced does not go on from where the chain says the log stood there. */
+function isMisfit({ next, isFrontMissing }: Chain, position: LogPosition, syncedThrough: number): boolean {
+  if (next === undefined || isFrontMissing) return false;
+  const { start } = next.header;
+  if (start.epoch > position.epoch || start.epoch > syncedThrough) return false;
+  return !isSamePosition(start, position);
+}
+
+function damagedEnd({ files, end }: Chain, position: LogPosition, syncedThrough: number): DamageEntry {
+  const last = files.at(-1);
+  const epoch = position.epoch + 1;
+  const reason = `${end.reason}; the log was synced through epoch ${syncedThrough}`;
+  const bytes = last === undefined ? 0 : last.file.bytes - last.endOffset;
+  return { file: last?.file.name ?? '', epoch, offset: Math.max(end.offset, last?.endOffset ?? 0), bytes, reason };
+}
+
+/** Bytes that were written behind the end and do not count. */
+function dropped(chain: Chain, rests: LogScan['rests']): number {
+  let bytes = 0;
+  for (const { file, rest } of rests) {
+    // In a file that was recycled, bytes that are no segment of ours are leftovers.
+    const isRecycled = (file.header.flags & 2) !== 0;
+    bytes += rest.segmentBytes + (isRecycled ? 0 : rest.otherBytes);
+  }
+  if (bytes === 0 && chain.end.isBroken) return 4096;
+  return bytes;
+}
+
+/** The part of a report that a scan can fill in. */
+export function reportOf(scan: LogScan): RecoveryReport {
+  const { chain, position } = scan;
+  const sum = (value: (part: Chain['files'][number]) => number): number => chain.files.reduce((all, part) => all + value(part), 0);
+  const firstSeq = chain.files[0]?.file.header.start.nextSeq ?? 1;
+  const lastSeq = (chain.files.at(-1)?.end.nextSeq ?? 1) - 1;
+  const isEmpty = lastSeq < firstSeq;
+  return {
+    ...emptyReport(),
+    firstSeq: isEmpty ? 0 : firstSeq,
+    lastSeq: isEmpty ? Math.max(0, position.nextSeq - 1) : lastSeq,
+    segments: sum(({ segments }) => segments),
+    epochs: sum(({ epochs }) => epochs),
+    voids: sum(({ voids }) => voids),
+    bytesRead: scan.bytesRead,
+    tail: scan.verdict === 'gap' ? 'damaged' : scan.verdict,
+    droppedBytes: scan.droppedBytes,
+    damage: [...scan.damage],
+    cleanlyClosed: chain.isClean && scan.verdict === 'clean',
+    neverStarted: [...scan.neverStarted],
+    durationMs: scan.durationMs,
+  };
+}
+
+/**
+ * Ends a recovery that may not go on: damage fails by default, before anything was changed (R2).
+ *
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP with the whole list of damage
+ */
+export function refuseDamage(scan: LogScan, onDamage: OnDamage = 'fail'): void {
+  if (scan.verdict === 'clean' || scan.verdict === 'torn' || onDamage !== 'fail') return;
+  const [first] = scan.damage;
+  const place = first === undefined ? '' : ` ${first.file} at ${first.offset}, epoch ${first.epoch}: ${first.reason}.`;
+  const details = { ...first, damage: scan.damage, lastSeq: scan.position.nextSeq - 1, syncedThrough: scan.syncedThrough };
+  if (scan.verdict === 'gap') throw new WalError('ERR_WAL_GAP', `Part of the log is missing:${place}`, details);
+  throw new WalError('ERR_WAL_CORRUPT', `The log is damaged:${place}`, details);
+}

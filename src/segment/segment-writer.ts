@@ -1,0 +1,75 @@
+// Builds segments: an epoch's frames with header and certificate, or a mark. Knows nothing of files: the place is given.
+
+import { encodeCertificate, encodeSegmentHeader, type Certificate, type SegmentDigest } from './codec.js';
+import { SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';
+
+/** Where a segment will stand, and behind what. */
+export interface Place {
+  readonly logId: number;
+  readonly incarnation: number;
+  readonly fileNumber: number;
+  readonly fileOffset: number;
+  readonly previous: SegmentDigest;
+  readonly syncedThrough: number;
+  readonly wallClockMs: number;
+}
+
+/** A segment whose parts are there, all but the header that needs its place. */
+export interface BuiltSegment {
+  /** Whole length in bytes, a multiple of 4 KiB. */
+  readonly segmentBytes: number;
+  readonly epoch: number;
+  readonly endSeq: number;
+  encode(place: Place): { pieces: Uint8Array[] } & SegmentDigest;
+}
+
+/** The segment of one sealed epoch; `frames` are its bytes in order, views of lane memory. */
+export function buildEpochSegment(certificate: Certificate, frames: readonly Uint8Array[]): BuiltSegment {
+  return build(SEGMENT_KIND.epoch, 0, certificate, frames);
+}
+
+/** A mark behind `epoch`: no frames; carries what was synced, and whether the log was closed in order. */
+export function buildMarkSegment(epoch: number, nextSeq: number, isClean: boolean): BuiltSegment {
+  const certificate: Certificate = {
+    flags: 0,
+    epoch,
+    firstSeq: nextSeq,
+    endSeq: nextSeq,
+    frameCount: 0,
+    pageCount: 0,
+    framesDigest: 0,
+    voids: [],
+    lanes: [],
+    sizes: [],
+  };
+  return build(SEGMENT_KIND.mark, isClean ? SEGMENT_FLAG.clean : 0, certificate, []);
+}
+
+function build(kind: number, flags: number, certificate: Certificate, frames: readonly Uint8Array[]): BuiltSegment {
+  const { epoch, firstSeq, endSeq, frameCount, lanes } = certificate;
+  const framesBytes = frames.reduce((sum, piece) => sum + piece.length, 0);
+  const { bytes, crc } = encodeCertificate(certificate, framesBytes);
+  const segmentBytes = SEGMENT_HEADER.bytes + framesBytes + bytes.length;
+  return {
+    segmentBytes,
+    epoch,
+    endSeq,
+    encode(place) {
+      const header = new Uint8Array(SEGMENT_HEADER.bytes);
+      const headerCrc = encodeSegmentHeader(header, {
+        ...place,
+        kind,
+        flags,
+        epoch,
+        firstSeq,
+        endSeq,
+        segmentBytes,
+        framesBytes,
+        frameCount,
+        laneCount: lanes.length,
+        certificateBytes: bytes.length,
+      });
+      return { pieces: [header, ...frames, bytes], headerCrc, certificateCrc: crc };
+    },
+  };
+}

@@ -1,0 +1,302 @@
+// The Directory contract over the file system of Node.js; with lock.ts the only importer of node:fs.
+// Not here: which files exist and what is in them. Kept: every count is checked and short operations continue
+// (faults.md F12); nothing but a regular file is opened and no link followed (F30); an error is never "end of file"
+// (F42); a descriptor dies with its LogFile and its number is never used again (F43); a failed sync never looks
+// retryable, whatever its errno (A5).
+
+import fs from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { assert } from '../base/assert.js';
+import { type ErrorCode, type ErrorDetails, toWalError, WalError } from '../base/errors.js';
+import type { Directory, LogFile, OpenMode } from './directory.js';
+
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
+
+/** No links followed, and no hanging on the other end of a FIFO. Windows has neither flag. */
+const REFUSE_ODD_FILES = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+
+const FLAGS: Readonly<Record<OpenMode, number>> = {
+  create: O_RDWR | O_CREAT | O_EXCL,
+  write: O_RDWR,
+  read: O_RDONLY,
+};
+
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
+/** IOV_MAX of Linux and macOS; more pieces in one writev are refused or cut. */
+const PIECES_PER_CALL_MAX = 1024;
+
+/** macOS refuses a call of 2^31 bytes or more, Linux cuts it; a single piece is always below that. */
+const BYTES_PER_CALL_MAX = 2 ** 30;
+
+const CODE_BY_ERRNO: ReadonlyMap<string | undefined, ErrorCode> = new Map([
+  ['ENOENT', 'ERR_WAL_NOT_FOUND'],
+  ['EEXIST', 'ERR_WAL_EXISTS'],
+]);
+
+/**
+ * A directory of the file system.
+ *
+ * Threading: holds no descriptor itself, but the files it opens belong to the thread that opened them.
+ */
+export class NodeDirectory implements Directory {
+  readonly path: string;
+
+  /** @param path - made absolute here, so that a later change of the working directory moves nothing */
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  exists(): boolean {
+    return attempt('look at the directory', this.path, () => {
+      return fs.statSync(this.path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    });
+  }
+
+  create(options: { sync: boolean }): void {
+    const first = attempt('create the directory', this.path, () => {
+      return fs.mkdirSync(this.path, { recursive: true, mode: DIRECTORY_MODE });
+    });
+    if (!options.sync) return;
+    // What was there already may come from a process that died before its sync, so its own entry is synced again.
+    const highest = first === undefined ? this.path : resolve(first);
+    for (let entry = this.path; ; entry = dirname(entry)) {
+      syncDirectory(dirname(entry), { required: first !== undefined });
+      if (entry === highest || entry === dirname(entry)) return;
+    }
+  }
+
+  list(): string[] {
+    return attempt('list the directory', this.path, () => {
+      try {
+        return fs.readdirSync(this.path);
+      } catch (thrown) {
+        if (errnoOf(thrown) === 'ENOENT') return [];
+        throw thrown;
+      }
+    });
+  }
+
+  open(name: string, mode: OpenMode): LogFile {
+    const path = this.#pathOf(name);
+    return new NodeFile(path, openRegularFile(path, FLAGS[mode]));
+  }
+
+  rename(from: string, to: string): void {
+    const [source, target] = [this.#pathOf(from), this.#pathOf(to)];
+    attempt(`rename to ${to} the file`, source, () => fs.renameSync(source, target));
+  }
+
+  remove(name: string): void {
+    const path = this.#pathOf(name);
+    attempt('remove the file', path, () => fs.unlinkSync(path));
+  }
+
+  sync(): void {
+    syncDirectory(this.path, { required: true });
+  }
+
+  #pathOf(name: string): string {
+    assert(/^[^/\\\0]+$/.test(name) && name !== '.' && name !== '..', 'an entry name is one path component');
+    return join(this.path, name);
+  }
+}
+
+class NodeFile implements LogFile {
+  readonly name: string;
+  readonly #path: string;
+  #descriptor: number | undefined;
+
+  constructor(path: string, descriptor: number) {
+    this.name = basename(path);
+    this.#path = path;
+    this.#descriptor = descriptor;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    checkPosition(position);
+    const fd = this.#opened();
+    return attempt('read the file', this.#path, () => readFully(fd, target, position), { position });
+  }
+
+  write(pieces: readonly Uint8Array[], position: number): void {
+    checkPosition(position);
+    const fd = this.#opened();
+    attempt('write the file', this.#path, () => writeFully(fd, pieces, position), { position });
+  }
+
+  sync(): void {
+    const fd = this.#opened();
+    attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));
+  }
+
+  size(): number {
+    const fd = this.#opened();
+    return attempt('take the size of the file', this.#path, () => fs.fstatSync(fd).size);
+  }
+
+  truncate(bytes: number): void {
+    checkPosition(bytes);
+    const fd = this.#opened();
+    attempt('set the size of the file', this.#path, () => fs.ftruncateSync(fd, bytes), { bytes });
+  }
+
+  close(): void {
+    const fd = this.#descriptor;
+    if (fd === undefined) return;
+    // First, because after a failed close the number may already belong to another file.
+    this.#descriptor = undefined;
+    // A network file system reports a lost write here: as fatal as a failed sync, and never "try again".
+    attemptSync('close the file', this.#path, () => fs.closeSync(fd));
+  }
+
+  #opened(): number {
+    if (this.#descriptor === undefined) {
+      const path = this.#path;
+      throw new WalError('ERR_WAL_CLOSED', `The file ${path} was used after it was closed.`, { path });
+    }
+    return this.#descriptor;
+  }
+}
+
+/**
+ * Opens `path` and makes sure that it is a regular file.
+ *
+ * @param flags - of `open`; O_NOFOLLOW is added, and 0600 is the mode of a file that is created
+ * @returns a descriptor that the caller closes on the thread it is on
+ * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_EXISTS, ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ */
+export function openRegularFile(path: string, flags: number): number {
+  const fd = attempt('open the file', path, () => fs.openSync(path, flags | REFUSE_ODD_FILES, FILE_MODE));
+  let isFile = false;
+  try {
+    isFile = attempt('look at the file', path, () => fs.fstatSync(fd).isFile());
+  } finally {
+    if (!isFile) fs.closeSync(fd);
+  }
+  if (!isFile) {
+    throw new WalError('ERR_WAL_IO', `${path} is not a regular file. Move it away; it is not part of a log.`, { path });
+  }
+  return fd;
+}
+
+/** @returns the bytes read; fewer than asked for only at the end of the file */
+function readFully(fd: number, target: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < target.length) {
+    const count = fs.readSync(fd, target, done, target.length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** Node reports a short write by its count alone and swallows the error behind it; the next call brings that error. */
+function writeFully(fd: number, pieces: readonly Uint8Array[], position: number): void {
+  const rest = pieces.filter((piece) => piece.length > 0);
+  let index = 0;
+  let at = position;
+  while (index < rest.length) {
+    const batch = takeBatch(rest, index);
+    let count = writeOnce(fd, batch, at);
+    if (count <= 0) throw new Error('the system wrote nothing and gave no reason');
+    at += count;
+    for (const piece of batch) {
+      if (count < piece.length) {
+        rest[index] = piece.subarray(count);
+        break;
+      }
+      count -= piece.length;
+      index += 1;
+    }
+  }
+}
+
+/** The pieces from `first` that one call may carry; at least one. */
+function takeBatch(pieces: readonly Uint8Array[], first: number): Uint8Array[] {
+  const batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (let index = first; index < pieces.length && batch.length < PIECES_PER_CALL_MAX; index += 1) {
+    const piece = pieces[index] as Uint8Array;
+    bytes += piece.length;
+    if (batch.length > 0 && bytes > BYTES_PER_CALL_MAX) break;
+    batch.push(piece);
+  }
+  return batch;
+}
+
+function writeOnce(fd: number, batch: readonly Uint8Array[], position: number): number {
+  const [only] = batch;
+  if (batch.length > 1 || only === undefined) return fs.writevSync(fd, batch, position);
+  return fs.writeSync(fd, only, 0, only.length, position);
+}
+
+/** Makes the entries of `path` durable. A parent that we may pass but not open is let be unless it is `required`. */
+function syncDirectory(path: string, options: { required: boolean }): void {
+  // Windows cannot open a directory for this; NTFS keeps names in its own journal.
+  if (process.platform === 'win32') return;
+  attemptSync('sync the directory', path, () => {
+    let fd: number;
+    try {
+      fd = fs.openSync(path, O_RDONLY | fs.constants.O_DIRECTORY);
+    } catch (thrown) {
+      if (!options.required && errnoOf(thrown) === 'EACCES') return;
+      throw thrown;
+    }
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+}
+
+/**
+ * Runs `operation` and turns what it throws into the WalError of its errno.
+ *
+ * @param doing - with `path` after it completes "Could not ...", for example "open the file"
+ * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_EXISTS, ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ */
+export function attempt<T>(doing: string, path: string, operation: () => T, details: ErrorDetails = {}): T {
+  try {
+    return operation();
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    const code = CODE_BY_ERRNO.get(errno);
+    if (code !== undefined) throw storageError(code, doing, path, thrown, details);
+    const reason = errno === 'ELOOP' ? ' (a symbolic link, and none is followed)' : '';
+    throw toWalError(thrown, `${doing} ${path}${reason}`, { path, ...details });
+  }
+}
+
+/** Like {@link attempt}, but every failure is ERR_WAL_IO: after a failed sync a full disk is no excuse to try again. */
+function attemptSync(doing: string, path: string, operation: () => void): void {
+  try {
+    operation();
+  } catch (thrown) {
+    throw storageError('ERR_WAL_IO', doing, path, thrown);
+  }
+}
+
+function storageError(
+  code: ErrorCode,
+  doing: string,
+  path: string,
+  thrown: unknown,
+  details: ErrorDetails = {},
+): WalError {
+  const errno = errnoOf(thrown);
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  const where = { path, ...details, ...(errno && { errno }) };
+  return new WalError(code, `Could not ${doing} ${path}: ${reason}`, where, thrown);
+}
+
+function errnoOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
+}
+
+/** Anything but a whole number would mean "the current position" to Node. */
+function checkPosition(position: number): void {
+  assert(Number.isSafeInteger(position) && position >= 0, 'a place in a file is a whole number from 0');
+}

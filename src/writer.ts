@@ -1,0 +1,270 @@
+// One thread's way into an open log: append, with back-pressure. The protocol of an append is in lane/lane-writer.ts; here
+// is what surrounds it: the complete check before, waiting for space, jumbos, waking the flusher after.
+
+import { monotonicMs } from './base/clock.js';
+import { WalError } from './base/errors.js';
+import { Commit, type MarkWaiters } from './commit.js';
+import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
+import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
+import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
+import type { WalHandle } from './handle.js';
+import { Lane } from './lane/lane.js';
+import { checkFrameSize, type Jumbo, LaneWriter, type Refusal } from './lane/lane-writer.js';
+import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
+import type { MessagePort } from './thread/thread-connect.js';
+
+/** How long an append waits for another writer inside the same lane, whatever its timeout: it needs microseconds, or it
+ * is dead and the flusher takes its lock away within this time. */
+const LOCK_WAIT_MS_MIN = 50;
+/** Staged bytes of all lanes are added up once per this share of the cap; the cap is exact to that. */
+const CAP_CHECK_SHARE = 64;
+
+/** Bounds of one append. */
+export interface AppendOptions {
+  /** How long to wait for space in the lane; default `appendTimeoutMs` (1000 in workers, 0 on the main thread). */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Bounds of one append that does not block. */
+export interface AppendAsyncOptions extends AppendOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Appends commits of one thread. Made by `wal.connect()` or `connectWal(handle)`; one per thread. */
+export class WalWriter {
+  readonly #handle: WalHandle;
+  readonly #control: Control;
+  readonly #lanes: readonly Lane[];
+  readonly #laneWriter: LaneWriter;
+  readonly #writerId: number;
+  readonly #port: MessagePort;
+  readonly #keepAlive: KeepAlive;
+  readonly #bounds: CommitBounds;
+  readonly #waiters: MarkWaiters;
+  readonly #appendTimeoutMs: number;
+  readonly #onDisconnect: () => void;
+  #jumboNext = 0;
+  #bytesSinceCheck = 0;
+
+  /** @internal */
+  constructor(
+    handle: WalHandle,
+    welcome: WriterWelcome,
+    port: MessagePort,
+    keepAlive: KeepAlive,
+    appendTimeoutMs: number,
+    onDisconnect: () => void,
+  ) {
+    this.#onDisconnect = onDisconnect;
+    this.#handle = handle;
+    this.#control = new Control(handle.control);
+    this.#lanes = handle.lanes.map((buffer, index) => new Lane(index, buffer));
+    const lane = this.#lanes[welcome.laneIndex] as Lane;
+    this.#writerId = welcome.writerId;
+    this.#laneWriter = new LaneWriter(lane, welcome.writerId, this.#control, handle.frameSeed);
+    this.#port = port;
+    this.#keepAlive = keepAlive;
+    this.#appendTimeoutMs = handle.appendTimeoutMs ?? appendTimeoutMs;
+    this.#bounds = {
+      pageBytes: handle.pageSize,
+      spaceCountMax: SPACE_COUNT_MAX,
+      sizePages: (space) => this.#control.sizePages(space),
+    };
+    this.#waiters = {
+      written: new MarkWaiter(this.#control, 'written', keepAlive),
+      durable: new MarkWaiter(this.#control, 'durable', keepAlive),
+    };
+  }
+
+  /** The lane of this thread, from 0; stable. */
+  get lane(): number {
+    return this.#laneWriter.lane.index;
+  }
+
+  /** Whether the lane is at most half full: a hint, as for a stream. */
+  get writable(): boolean {
+    return this.#control.isOpen() && this.#laneWriter.freeBytes() * 2 >= this.#laneWriter.lane.bytes;
+  }
+
+  /** @internal */
+  get waiters(): MarkWaiters {
+    return this.#waiters;
+  }
+
+  /**
+   * Appends one commit. Copies everything before it returns; no I/O.
+   *
+   * The caller holds its page latches from its last read of a page until this returns: then `seq` is the order of the
+   * page's versions.
+   *
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_RECORD_TOO_LARGE, ERR_WAL_CLOSED, ERR_WAL_POISONED,
+   *   ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no space and the disk is
+   *   full); nothing was written then
+   *
+   * Durability: none yet. Await `commit.durable()` or `commit.written()`.
+   * Threading: only the thread that connected.
+   * Source: design/concurrency.md, "Append".
+   */
+  append(input: CommitInput, { timeoutMs = this.#appendTimeoutMs }: AppendOptions = {}): Commit {
+    const attempt = this.#prepare(input);
+    const deadlineMs = monotonicMs() + timeoutMs;
+    try {
+      for (;;) {
+        const turn = this.#control.writtenTurn.load();
+        const result = attempt.try(Math.max(timeoutMs, LOCK_WAIT_MS_MIN));
+        if (typeof result === 'number') return this.#published(result, attempt.commit);
+        const leftMs = deadlineMs - monotonicMs();
+        if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs);
+        this.#askForSpace(result);
+        if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
+      }
+    } catch (error) {
+      attempt.drop();
+      throw error;
+    }
+  }
+
+  /**
+   * Like {@link append}, without blocking: waits for space as long as it takes, or as the options say.
+   *
+   * @throws {WalError} as append, and ERR_WAL_ABORTED
+   */
+  async appendAsync(input: CommitInput, { timeoutMs, signal }: AppendAsyncOptions = {}): Promise<Commit> {
+    const attempt = this.#prepare(input);
+    const deadlineMs = monotonicMs() + (timeoutMs ?? Number.POSITIVE_INFINITY);
+    try {
+      for (;;) {
+        const turn = this.#control.writtenTurn.load();
+        const result = attempt.try(LOCK_WAIT_MS_MIN);
+        if (typeof result === 'number') return this.#published(result, attempt.commit);
+        const leftMs = deadlineMs - monotonicMs();
+        if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
+        this.#askForSpace(result);
+        await this.#turned(turn, leftMs, signal);
+      }
+    } catch (error) {
+      attempt.drop();
+      throw error;
+    }
+  }
+
+  /** Resolves when the lane is writable again; rejects when the log takes nothing more. */
+  async ready(): Promise<void> {
+    for (;;) {
+      const turn = this.#control.writtenTurn.load();
+      if (this.writable) return;
+      if (!this.#control.isOpen()) throw this.#refused('closed', 0);
+      this.#askForSpace('full');
+      await this.#turned(turn, Number.POSITIVE_INFINITY, undefined);
+    }
+  }
+
+  /** Leaves the log: the lane is free for others. Commits already appended stay. */
+  disconnect(): void {
+    this.#onDisconnect();
+    this.#port.close();
+  }
+
+  /** Checks a commit and says how to try to append it. */
+  #prepare(input: CommitInput) {
+    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
+    const commit = checkCommit(input, this.#bounds);
+    checkFrameSize(commit);
+    const laneWriter = this.#laneWriter;
+    if (!laneWriter.isJumbo(commit.recordsBytes)) {
+      return { commit, try: (lockMs: number) => laneWriter.tryAppend(commit, lockMs), drop: () => undefined };
+    }
+    // The buffer goes to the flusher before any reference to it can be published.
+    const jumbo = laneWriter.encodeJumbo(commit, this.#writerId * 2 ** 32 + this.#jumboNext++);
+    this.#post({ kind: 'jumbo', ...jumbo });
+    return {
+      commit,
+      try: (lockMs: number) => laneWriter.tryAppendJumbo(commit, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),
+      drop: () => this.#post({ kind: 'dropJumbo', jumboId: jumbo.jumboId }),
+    };
+  }
+
+  #post(message: WriterMessage | (Jumbo & { kind: 'jumbo' })): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Claims room for a jumbo, in the lane's lock: bytes in flight stay bounded, but one is always let through. */
+  #admitJumbo(bytes: number): boolean {
+    const { jumboLock } = this.#control;
+    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS_MIN)) return false;
+    try {
+      const inFlight = this.#lanes.reduce((sum, lane) => sum + lane.jumboBytes(), 0);
+      if (inFlight > 0 && inFlight + bytes > this.#handle.maxJumboBytes) return false;
+      const { jumboClaimed } = this.#laneWriter.lane;
+      jumboClaimed.store(jumboClaimed.load() + bytes);
+      return true;
+    } finally {
+      jumboLock.release(this.#writerId);
+    }
+  }
+
+  #published(seq: number, { recordsBytes }: CheckedCommit): Commit {
+    this.#bytesSinceCheck += recordsBytes;
+    this.#control.wakeFlusher(this.#isSealWanted() ? 'demand' : 'commit');
+    return new Commit(seq, this.#waiters);
+  }
+
+  /** Whether what is staged by now should not wait for the tick. */
+  #isSealWanted(): boolean {
+    const { lane } = this.#laneWriter;
+    if (lane.stagedBytes() * 2 > lane.bytes) return true;
+    if (this.#bytesSinceCheck * CAP_CHECK_SHARE < this.#handle.maxParallelCommitBytes) return false;
+    this.#bytesSinceCheck = 0;
+    return this.#lanes.reduce((sum, each) => sum + each.stagedBytes(), 0) >= this.#handle.maxParallelCommitBytes;
+  }
+
+  #askForSpace(refusal: Refusal): void {
+    if (refusal === 'full') this.#control.demandThrough(this.#control.commitSeqNext.load() - 1);
+  }
+
+  /** Resolves when the turn moves, or the time is over; rejects when the signal fires. */
+  #turned(turn: number, leftMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = withResolvers();
+    const timer = Number.isFinite(leftMs) ? setTimeout(resolve, leftMs) : undefined;
+    const onAbort = (): void =>
+      reject(new WalError('ERR_WAL_ABORTED', 'The append was aborted; nothing was written.', {}, signal?.reason));
+    if (signal?.aborted === true) onAbort();
+    signal?.addEventListener('abort', onAbort);
+    void this.#control.writtenTurn.waitAsync(turn).then(resolve);
+    this.#keepAlive.hold();
+    return promise.finally(() => {
+      this.#keepAlive.letGo();
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    });
+  }
+
+  /** The error of an append that did not happen. */
+  #refused(refusal: Refusal, timeoutMs: number): WalError {
+    const { state } = this.#control;
+    if (state === STATE.failed) return this.#control.failure();
+    if (refusal === 'closed') return new WalError('ERR_WAL_CLOSED', 'The log is closing or closed and takes no commits.');
+    const { lane } = this.#laneWriter;
+    const details = { lane: lane.index, laneBytes: lane.bytes, stagedBytes: lane.stagedBytes(), timeoutMs, refusal };
+    if (state === STATE.stalled) {
+      const cause = this.#control.failure();
+      return new WalError('ERR_WAL_STORAGE_FULL', `Lane ${lane.index} is full and the disk is, too: ${cause.message}`, details, cause);
+    }
+    if (timeoutMs === 0) {
+      return new WalError('ERR_WAL_LANE_FULL', `Lane ${lane.index} has no space now; retry, or use appendAsync.`, details);
+    }
+    const why = refusal === 'locked' ? 'another writer holds it' : 'it is full: the disk does not keep up';
+    return new WalError('ERR_WAL_TIMEOUT', `No space in lane ${lane.index} within ${timeoutMs} ms: ${why}.`, details);
+  }
+}
+
+/** Promise.withResolvers, which Node 20 does not have. */
+function withResolvers() {
+  let resolve: () => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}

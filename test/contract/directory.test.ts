@@ -1,0 +1,449 @@
+// One suite that every Directory passes, so that a test over memory says something about files; then what only a
+// real file system can do: links, FIFOs, modes, short writes and errors of the system.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { WalError } from '../../src/base/errors.js';
+import type { Directory } from '../../src/storage/directory.js';
+import { MemoryDirectory } from '../../src/storage/memory-directory.js';
+import { NodeDirectory } from '../../src/storage/node-directory.js';
+
+let root = '';
+
+beforeEach(() => {
+  root = fs.mkdtempSync(join(tmpdir(), 'lanewal-directory-'));
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  fs.rmSync(root, { recursive: true, force: true });
+});
+
+/** The code of the WalError that `operation` throws; anything else fails the test. */
+function codeOf(operation: () => unknown): string {
+  try {
+    operation();
+  } catch (thrown) {
+    if (thrown instanceof WalError) return thrown.code;
+    throw thrown;
+  }
+  return 'nothing was thrown';
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function sharedBytes(text: string): Uint8Array {
+  const view = new Uint8Array(new SharedArrayBuffer(text.length));
+  view.set(bytes(text));
+  return view;
+}
+
+function textOf(directory: Directory, name: string): string {
+  const file = directory.open(name, 'read');
+  const target = new Uint8Array(file.size());
+  expect(file.read(target, 0)).toBe(target.length);
+  file.close();
+  return new TextDecoder().decode(target);
+}
+
+function put(directory: Directory, name: string, text: string): void {
+  const file = directory.open(name, 'create');
+  file.write([bytes(text)], 0);
+  file.close();
+}
+
+/** A directory that exists. */
+function created(make: () => Directory): Directory {
+  const directory = make();
+  directory.create({ sync: false });
+  return directory;
+}
+
+function directoryContract(name: string, make: () => Directory): void {
+  describe(`${name}: the directory`, () => {
+    test('does not exist, and has no entries, before it is created', () => {
+      const directory = make();
+      expect(directory.exists()).toBe(false);
+      expect(directory.list()).toEqual([]);
+      expect(codeOf(() => directory.open('a', 'create'))).toBe('ERR_WAL_NOT_FOUND');
+    });
+
+    test('can be created twice and keeps its files', () => {
+      const directory = make();
+      directory.create({ sync: true });
+      put(directory, 'a', 'kept');
+      directory.create({ sync: true });
+      expect(directory.exists()).toBe(true);
+      expect(textOf(directory, 'a')).toBe('kept');
+    });
+
+    test('lists exactly the files that are there', () => {
+      const directory = created(make);
+      put(directory, 'a', '');
+      put(directory, 'b', '');
+      put(directory, 'c', '');
+      directory.remove('b');
+      expect(directory.list().sort()).toEqual(['a', 'c']);
+    });
+
+    test('renames over whatever has the name', () => {
+      const directory = created(make);
+      put(directory, 'old', 'new contents');
+      put(directory, 'target', 'old contents');
+      directory.rename('old', 'target');
+      expect(directory.list()).toEqual(['target']);
+      expect(textOf(directory, 'target')).toBe('new contents');
+    });
+
+    test('renames a file to its own name without losing it', () => {
+      const directory = created(make);
+      put(directory, 'a', 'kept');
+      directory.rename('a', 'a');
+      expect(textOf(directory, 'a')).toBe('kept');
+    });
+
+    test('says what is missing', () => {
+      const directory = created(make);
+      expect(codeOf(() => directory.rename('a', 'b'))).toBe('ERR_WAL_NOT_FOUND');
+      expect(codeOf(() => directory.remove('a'))).toBe('ERR_WAL_NOT_FOUND');
+      expect(codeOf(() => directory.open('a', 'read'))).toBe('ERR_WAL_NOT_FOUND');
+      expect(codeOf(() => directory.open('a', 'write'))).toBe('ERR_WAL_NOT_FOUND');
+    });
+
+    test('syncs when it exists, and fails as a sync does when it does not', () => {
+      created(make).sync();
+      const directory = make();
+      if (directory.exists()) return;
+      expect(codeOf(() => directory.sync())).toBe('ERR_WAL_IO');
+    });
+
+    test.each(['', '.', '..', '../a', 'a/b', 'a\\b', 'a\0b'])(
+      'takes %j for a bug, because it is no entry name',
+      (bad) => {
+        const directory = created(make);
+        expect(codeOf(() => directory.open(bad, 'create'))).toBe('ERR_WAL_INVARIANT');
+        expect(codeOf(() => directory.remove(bad))).toBe('ERR_WAL_INVARIANT');
+        expect(codeOf(() => directory.rename(bad, 'a'))).toBe('ERR_WAL_INVARIANT');
+      },
+    );
+  });
+
+  describe(`${name}: a file`, () => {
+    test('is created only where nothing is', () => {
+      const directory = created(make);
+      put(directory, 'a', 'first');
+      expect(codeOf(() => directory.open('a', 'create'))).toBe('ERR_WAL_EXISTS');
+      expect(textOf(directory, 'a')).toBe('first');
+    });
+
+    test('starts empty and knows its name', () => {
+      const file = created(make).open('a', 'create');
+      expect(file.name).toBe('a');
+      expect(file.size()).toBe(0);
+      expect(file.read(new Uint8Array(8), 0)).toBe(0);
+      file.close();
+    });
+
+    test('keeps its pieces in order, empty and shared ones too', () => {
+      const directory = created(make);
+      const file = directory.open('a', 'create');
+      file.write([bytes('one '), new Uint8Array(0), sharedBytes('two '), bytes('three')], 0);
+      file.write([sharedBytes('TWO')], 4);
+      file.write([], 2);
+      file.write([new Uint8Array(0)], 100);
+      file.sync();
+      file.close();
+      expect(textOf(directory, 'a')).toBe('one TWO three');
+    });
+
+    test('takes more pieces than one system call does', () => {
+      const directory = created(make);
+      const text = Array.from({ length: 2500 }, (_, index) => `${index};`);
+      const file = directory.open('a', 'create');
+      file.write(text.map(bytes), 0);
+      file.close();
+      expect(textOf(directory, 'a')).toBe(text.join(''));
+    });
+
+    test('reads fewer bytes than asked for only at its end', () => {
+      const directory = created(make);
+      put(directory, 'a', '0123456789');
+      const file = directory.open('a', 'read');
+      const target = sharedBytes('........');
+      expect(file.read(target, 4)).toBe(6);
+      expect(new TextDecoder().decode(new Uint8Array(target))).toBe('456789..');
+      expect(file.read(target, 10)).toBe(0);
+      expect(file.read(target, 1000)).toBe(0);
+      file.close();
+    });
+
+    test('has zeros wherever nothing was written', () => {
+      const directory = created(make);
+      const file = directory.open('a', 'create');
+      file.write([bytes('ab')], 6);
+      file.truncate(12);
+      expect(file.size()).toBe(12);
+      file.close();
+      expect(textOf(directory, 'a')).toBe('\0\0\0\0\0\0ab\0\0\0\0');
+    });
+
+    test('forgets what was cut off when it grows again', () => {
+      const directory = created(make);
+      put(directory, 'a', 'secret');
+      const file = directory.open('a', 'write');
+      file.truncate(2);
+      file.truncate(4);
+      file.write([bytes('!')], 5);
+      file.close();
+      expect(textOf(directory, 'a')).toBe('se\0\0\0!');
+    });
+
+    test('is the same file through every handle', () => {
+      const directory = created(make);
+      const writer = directory.open('a', 'create');
+      const reader = directory.open('a', 'read');
+      writer.write([bytes('seen')], 0);
+      const target = new Uint8Array(4);
+      expect(reader.read(target, 0)).toBe(4);
+      expect(new TextDecoder().decode(target)).toBe('seen');
+      writer.close();
+      reader.close();
+    });
+
+    test('opened for reading is never written', () => {
+      const directory = created(make);
+      put(directory, 'a', 'kept');
+      const file = directory.open('a', 'read');
+      expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_IO');
+      expect(codeOf(() => file.truncate(0))).toBe('ERR_WAL_IO');
+      file.close();
+      expect(textOf(directory, 'a')).toBe('kept');
+    });
+
+    test('closes twice without harm, and refuses everything after that', () => {
+      const file = created(make).open('a', 'create');
+      file.close();
+      file.close();
+      expect(codeOf(() => file.read(new Uint8Array(1), 0))).toBe('ERR_WAL_CLOSED');
+      expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_CLOSED');
+      expect(codeOf(() => file.sync())).toBe('ERR_WAL_CLOSED');
+      expect(codeOf(() => file.size())).toBe('ERR_WAL_CLOSED');
+      expect(codeOf(() => file.truncate(0))).toBe('ERR_WAL_CLOSED');
+    });
+
+    test.each([-1, 0.5, Number.NaN, 2 ** 53])('takes the position %d for a bug', (position) => {
+      const file = created(make).open('a', 'create');
+      expect(codeOf(() => file.read(new Uint8Array(1), position))).toBe('ERR_WAL_INVARIANT');
+      expect(codeOf(() => file.write([bytes('x')], position))).toBe('ERR_WAL_INVARIANT');
+      expect(codeOf(() => file.truncate(position))).toBe('ERR_WAL_INVARIANT');
+      file.close();
+    });
+  });
+}
+
+directoryContract('node', () => new NodeDirectory(join(root, 'log')));
+directoryContract('memory', () => new MemoryDirectory());
+
+test('a memory directory counts its writes and syncs', () => {
+  const directory = new MemoryDirectory();
+  directory.create({ sync: true });
+  const file = directory.open('a', 'create');
+  file.write([bytes('x'), bytes('y')], 0);
+  file.sync();
+  directory.sync();
+  expect([directory.writeCount, directory.syncCount]).toEqual([1, 3]);
+});
+
+describe('node: the file system', () => {
+  /** An error as the system reports it. */
+  function systemError(code: string): Error {
+    return Object.assign(new Error(`${code}: injected`), { code });
+  }
+
+  function logDirectory(): NodeDirectory {
+    return created(() => new NodeDirectory(join(root, 'log'))) as NodeDirectory;
+  }
+
+  /** The directories that `operation` syncs, in order. */
+  function syncedBy(operation: () => void): string[] {
+    const synced: string[] = [];
+    const { openSync } = fs;
+    const original = openSync.bind(fs);
+    const paths = new Map<number, string>();
+    vi.spyOn(fs, 'openSync').mockImplementation((path, ...rest) => {
+      const fd = original(path, ...rest);
+      paths.set(fd, String(path));
+      return fd;
+    });
+    vi.spyOn(fs, 'fsyncSync').mockImplementation((fd) => {
+      synced.push(paths.get(fd) ?? 'unknown');
+    });
+    operation();
+    return synced;
+  }
+
+  test('creates parents as needed and syncs every directory that got an entry', () => {
+    const directory = new NodeDirectory(join(root, 'a/b/c'));
+    const synced = syncedBy(() => directory.create({ sync: true }));
+    expect(synced).toEqual([join(root, 'a/b'), join(root, 'a'), root]);
+    expect(directory.exists()).toBe(true);
+  });
+
+  test('syncs the parent of a directory whose creator may have died before its sync', () => {
+    const directory = logDirectory();
+    expect(syncedBy(() => directory.create({ sync: true }))).toEqual([root]);
+    expect(syncedBy(() => directory.create({ sync: false }))).toEqual([]);
+  });
+
+  test('gives directories mode 0700 and files mode 0600', () => {
+    const directory = logDirectory();
+    put(directory, 'a', '');
+    expect(fs.statSync(directory.path).mode & 0o777).toBe(0o700);
+    expect(fs.statSync(join(directory.path, 'a')).mode & 0o777).toBe(0o600);
+  });
+
+  test('does not mistake a file for the directory', () => {
+    fs.writeFileSync(join(root, 'log'), '');
+    const directory = new NodeDirectory(join(root, 'log'));
+    expect(directory.exists()).toBe(false);
+    expect(codeOf(() => directory.create({ sync: false }))).toBe('ERR_WAL_EXISTS');
+    expect(codeOf(() => directory.list())).toBe('ERR_WAL_IO');
+  });
+
+  test('F30: links, directories, FIFOs and devices are refused, in every mode', () => {
+    const directory = logDirectory();
+    fs.writeFileSync(join(root, 'outside'), 'untouched');
+    fs.symlinkSync(join(root, 'outside'), join(directory.path, 'link'));
+    fs.symlinkSync(join(root, 'nothing'), join(directory.path, 'dangling'));
+    fs.mkdirSync(join(directory.path, 'folder'));
+    const odd = ['link', 'dangling', 'folder'];
+    if (spawnSync('mkfifo', [join(directory.path, 'fifo')]).status === 0) odd.push('fifo');
+    if (spawnSync('mknod', [join(directory.path, 'null'), 'c', '1', '3']).status === 0) odd.push('null');
+    for (const name of odd) {
+      expect(codeOf(() => directory.open(name, 'read'))).toBe('ERR_WAL_IO');
+      expect(codeOf(() => directory.open(name, 'write'))).toBe('ERR_WAL_IO');
+      expect(codeOf(() => directory.open(name, 'create'))).toBe('ERR_WAL_EXISTS');
+    }
+    expect(fs.readFileSync(join(root, 'outside'), 'utf8')).toBe('untouched');
+    expect(fs.existsSync(join(root, 'nothing'))).toBe(false);
+  });
+
+  test('F30: a refused file leaves no descriptor open', () => {
+    const directory = logDirectory();
+    fs.mkdirSync(join(directory.path, 'folder'));
+    const close = vi.spyOn(fs, 'closeSync');
+    expect(codeOf(() => directory.open('folder', 'read'))).toBe('ERR_WAL_IO');
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+
+  test('F12: short writes continue where they stopped, whatever piece that is in', () => {
+    const directory = logDirectory();
+    const file = directory.open('a', 'create');
+    const { writevSync, writeSync } = fs;
+    const short = (bytesMax: number) => (fd: number, pieces: readonly NodeJS.ArrayBufferView[], position?: number) => {
+      const joined = Buffer.concat(pieces as Uint8Array[]).subarray(0, bytesMax);
+      return writeSync(fd, joined, 0, joined.length, position);
+    };
+    for (let bytesMax = 1; bytesMax <= 10; bytesMax += 1) {
+      const spy = vi.spyOn(fs, 'writevSync').mockImplementation(short(bytesMax));
+      file.write([bytes('ab'), bytes('c'), sharedBytes('defg'), bytes('hij')], 0);
+      expect(textOf(directory, 'a')).toBe('abcdefghij');
+      spy.mockRestore();
+      file.truncate(0);
+    }
+    expect(fs.writevSync).toBe(writevSync);
+    const once = vi
+      .spyOn(fs, 'writeSync')
+      .mockImplementation(((fd: number, piece: Uint8Array, from: number, _: number, at: number) =>
+        writeSync(fd, piece, from, 1, at)) as typeof fs.writeSync);
+    file.write([bytes('single')], 0);
+    expect(once).toHaveBeenCalledTimes(6);
+    expect(textOf(directory, 'a')).toBe('single');
+    file.close();
+  });
+
+  test('F12: short reads continue', () => {
+    const directory = logDirectory();
+    put(directory, 'a', '0123456789');
+    const { readSync } = fs;
+    vi.spyOn(fs, 'readSync').mockImplementation(((
+      fd: number,
+      target: Uint8Array,
+      from: number,
+      length: number,
+      at: number,
+    ) => readSync(fd, target, from, Math.min(length, 3), at)) as typeof fs.readSync);
+    expect(textOf(directory, 'a')).toBe('0123456789');
+  });
+
+  test('F12: a write that makes no progress is an error, not a loop', () => {
+    const file = logDirectory().open('a', 'create');
+    vi.spyOn(fs, 'writeSync').mockReturnValue(0);
+    vi.spyOn(fs, 'writevSync').mockReturnValue(0);
+    expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_IO');
+    expect(codeOf(() => file.write([bytes('x'), bytes('y')], 0))).toBe('ERR_WAL_IO');
+    file.close();
+  });
+
+  test.each(['ENOSPC', 'EDQUOT'])('F11: %s is a full disk when writing and fatal when syncing', (errno) => {
+    const directory = logDirectory();
+    const file = directory.open('a', 'create');
+    const fail = () => {
+      throw systemError(errno);
+    };
+    for (const name of ['writeSync', 'writevSync', 'fdatasyncSync', 'fsyncSync', 'ftruncateSync'] as const) {
+      vi.spyOn(fs, name).mockImplementation(fail);
+    }
+    expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_STORAGE_FULL');
+    expect(codeOf(() => file.write([bytes('x'), bytes('y')], 0))).toBe('ERR_WAL_STORAGE_FULL');
+    expect(codeOf(() => file.truncate(1))).toBe('ERR_WAL_STORAGE_FULL');
+    expect(codeOf(() => file.sync())).toBe('ERR_WAL_IO');
+    expect(codeOf(() => directory.sync())).toBe('ERR_WAL_IO');
+    expect(codeOf(() => new NodeDirectory(join(root, 'b')).create({ sync: true }))).toBe('ERR_WAL_IO');
+    const openSync = vi.spyOn(fs, 'openSync').mockImplementation(fail);
+    expect(codeOf(() => directory.open('b', 'create'))).toBe('ERR_WAL_STORAGE_FULL');
+    openSync.mockRestore();
+    file.close();
+  });
+
+  test('F42: an error while reading is an error, never the end of the file', () => {
+    const directory = logDirectory();
+    put(directory, 'a', '0123456789');
+    const file = directory.open('a', 'read');
+    const { readSync } = fs;
+    const spy = vi.spyOn(fs, 'readSync');
+    spy.mockImplementationOnce(((fd: number, target: Uint8Array, from: number, _: number, at: number) =>
+      readSync(fd, target, from, 3, at)) as typeof fs.readSync);
+    spy.mockImplementationOnce(() => {
+      throw systemError('EIO');
+    });
+    expect(codeOf(() => file.read(new Uint8Array(10), 0))).toBe('ERR_WAL_IO');
+    file.close();
+    vi.spyOn(fs, 'openSync').mockImplementation(() => {
+      throw systemError('EMFILE');
+    });
+    expect(codeOf(() => directory.open('a', 'read'))).toBe('ERR_WAL_IO');
+    vi.spyOn(fs, 'readdirSync').mockImplementation(() => {
+      throw systemError('EACCES');
+    });
+    expect(codeOf(() => directory.list())).toBe('ERR_WAL_IO');
+  });
+
+  test('F43: a failed close gives the descriptor number up', () => {
+    const file = logDirectory().open('a', 'create');
+    const { closeSync } = fs;
+    const spy = vi.spyOn(fs, 'closeSync').mockImplementation((fd) => {
+      closeSync(fd);
+      throw systemError('ENOSPC');
+    });
+    expect(codeOf(() => file.close())).toBe('ERR_WAL_IO');
+    file.close();
+    expect(spy).toHaveBeenCalledTimes(1);
+    expect(codeOf(() => file.size())).toBe('ERR_WAL_CLOSED');
+  });
+});
