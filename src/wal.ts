@@ -83,7 +83,8 @@ export interface Place {
 export function openWal(dbPath: string, options: OpenOptions = {}): Promise<Wal> {
   if (typeof dbPath !== 'string' || dbPath === '') throw invalidArgument('The path of a log must be a non-empty string.');
   const directory = new NodeDirectory(`${dbPath}-wal`);
-  return Wal.open({ directory, lock: () => acquireLock(directory.path, LOCK_NAME), isThreaded: true }, options);
+  const place = { directory, lock: () => acquireLock(directory.path, LOCK_NAME), isThreaded: true };
+  return new EventLoopHold().during(Wal.open(place, options));
 }
 
 /** How the flusher's notices reach a log; not for users. */
@@ -147,6 +148,7 @@ export class Wal extends EventEmitter<WalEvents> {
     try {
       const opened = await openLog(place.directory, {
         pageBytes: resolved.pageSize.source === 'default' ? undefined : settings.pageSize,
+        pageBytesDefault: settings.pageSize,
         logFileBytes: settings.logFileBytes,
         sync,
         onDamage: settings.onDamage,

@@ -38,7 +38,10 @@ export class FlusherHost {
   static async start(start: FlusherStart, onNotice: (notice: FlusherNotice) => void): Promise<FlusherHost> {
     const { port1, port2 } = new MessageChannel();
     const worker: RunningWorker = await startWorker('flusher', start, port2, start.workerUrls);
-    return new FlusherHost(new Control(start.control), port1, onNotice, worker);
+    const host = new FlusherHost(new Control(start.control), port1, onNotice, worker);
+    // The first answer says that the thread listens: writers can connect from here on.
+    await host.files();
+    return host;
   }
 
   /** Runs a flusher on this thread, over a directory that need not be one of the file system. */
@@ -46,10 +49,7 @@ export class FlusherHost {
     const { port1, port2 } = new MessageChannel();
     port2.unref();
     const run = new FlusherThread(start, port2, directory, NO_PREALLOCATOR).run();
-    const ended = run.then(() => {
-      port2.close();
-      return undefined;
-    });
+    const ended = run.then(() => undefined);
     return new FlusherHost(new Control(start.control), port1, onNotice, { threadId, ended });
   }
 

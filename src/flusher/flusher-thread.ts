@@ -47,6 +47,7 @@ export class FlusherThread {
   readonly #usersOfLane: number[];
   #writerIdNext = FLUSHER_ID + 1;
   #checkpoint: FlusherStart['checkpoint'];
+  #spareBeingMade: Promise<void> = Promise.resolve();
   #poke: () => void = () => undefined;
   #isWatching = false;
   #spinMs = SPIN_MS;
@@ -81,15 +82,20 @@ export class FlusherThread {
   async run(): Promise<void> {
     const stopReceiving = receivePorts(this.#start.key, (port) => this.#connect(port));
     answerRequests(this.#port, (body) => this.#answer(body as FlusherRequest));
-    this.#orderSpare();
     try {
+      this.#log.release(this.#checkpoint.throughSeq);
+      this.#orderSpare();
       await this.#loop();
     } catch (thrown) {
       this.#flusher.fail(toWalError(thrown, 'run the flusher'));
     }
+    // The reserve is finished even now: with it the log can be opened on a full disk.
+    if (this.#spares.count === 0) await this.#spareBeingMade;
     await this.#preallocator.end();
     stopReceiving();
     for (const { port } of this.#writers.values()) port.close();
+    // What was answered before is still delivered; an open port would keep the thread alive.
+    this.#port.close();
   }
 
   async #loop(): Promise<void> {
@@ -219,7 +225,8 @@ export class FlusherThread {
     const name = this.#spares.wanted();
     if (name === undefined) return;
     const { logFileBytes, fsync } = this.#start.settings;
-    void this.#preallocator.make({ name, bytes: logFileBytes, sync: fsync !== 'off' }).then((isMade) => {
+    const order = { name, bytes: logFileBytes, sync: fsync !== 'off' };
+    this.#spareBeingMade = this.#preallocator.make(order).then((isMade) => {
       this.#spares.filled(name, isMade);
       // One that could not be made (a full disk) is tried again at the next rotation or checkpoint.
       if (isMade) this.#orderSpare();

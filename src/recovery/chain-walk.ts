@@ -52,6 +52,8 @@ export interface Chain {
   /** Highest `syncedThrough` of the newest incarnation's segments seen so far. */
   readonly syncedThrough: number;
   readonly sizes: ReadonlyMap<number, number>;
+  /** Last commit of each space that has pages or sizes in the chain. */
+  readonly spaces: ReadonlyMap<number, number>;
   /** The last segment is a mark that says the log was closed in order. */
   readonly isClean: boolean;
   readonly bytesRead: number;
@@ -121,6 +123,7 @@ export class ChainWalk {
   readonly #flaws: DamageEntry[] = [];
   #files: ChainFile[] = [];
   #sizes = new Map<number, number>();
+  #spaces = new Map<number, number>();
   #isClean = false;
   #syncedThrough = 0;
   #bytesRead = 0;
@@ -163,6 +166,7 @@ export class ChainWalk {
       if (next === undefined || !this.#startsAnew(next, end)) return this.#chain(end, next);
       this.#files = [];
       this.#sizes = new Map();
+      this.#spaces = new Map();
       this.#isClean = false;
       index += 1;
       position = next.header.start;
@@ -178,6 +182,7 @@ export class ChainWalk {
       isFrontMissing,
       syncedThrough: this.#syncedThrough,
       sizes: this.#sizes,
+      spaces: this.#spaces,
       isClean: this.#isClean,
       bytesRead: this.#bytesRead,
     };
@@ -300,6 +305,7 @@ export class ChainWalk {
     part.voids += result.voids;
     this.#bytesRead += result.bytes;
     for (const [space, pages] of result.sizes) this.#sizes.set(space, pages);
+    for (const [space, seq] of result.spaces) this.#spaces.set(space, Math.max(this.#spaces.get(space) ?? 0, seq));
     if (fault === undefined) return;
     this.#failure = { index, end: { isBroken: true, reason: fault.reason, offset: fault.offset } };
     // What the walk has seen beyond is not part of the chain.

@@ -1,22 +1,35 @@
-// Opening a log so that a second crash at any point loses nothing (design/recovery.md, "Opening"): the body follows.
+// Opening a log so that a second crash at any point loses nothing (protocol section 6; design/recovery.md, "Opening").
+// Bytes just read from the cache need not be on disk (F10), so all above S is written again, into a new file under a
+// temporary name. Until that file has its final name the old files are the log, and nothing of them is overwritten (R9).
+// Not here: what a valid log is (scan.ts), and how the new file is built (opening-file.ts).
 
-import { WalError } from '../base/errors.js';
+import { randomBytes } from 'node:crypto';
+import { invalidArgument } from '../base/errors.js';
+import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
+import { FILE_HEADER_BYTES } from '../log/layout.js';
+import { logFileName, UNFINISHED_SUFFIX } from '../log/names.js';
+import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from '../record/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
-import type { CheckpointRecord } from '../log/checkpoint-record.js';
-import type { ReplayTarget } from './replay.js';
+import { moveDamagedAside } from './damaged-files.js';
+import { buildOpeningFile } from './opening-file.js';
+import { replayLog, type ReplayTarget } from './replay.js';
 import type { OnDamage, RecoveryReport } from './report.js';
+import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
+import { type LogTail, tailAbove } from './tail.js';
 
 /** What an opening needs to know. */
 export interface OpenLogSettings {
   /** Page size in bytes; required for a new log, and if given it must be an existing log's own. */
   readonly pageBytes?: number | undefined;
+  /** Page size of a new log for which none is required. */
+  readonly pageBytesDefault?: number | undefined;
   /** Size of the new log file in bytes, a multiple of 4096; larger only when the copied tail needs it. */
   readonly logFileBytes: number;
   /** False under policy `off`: then no sync is called at all and nothing is copied. */
   readonly sync: boolean;
-  /** Default `fail`. `salvage` opens like `stop`: a chain cannot have a gap. */
+  /** Default `fail`. `salvage` replays more but opens like `stop`: a chain cannot have a gap. */
   readonly onDamage?: OnDamage | undefined;
   /** Default 64 MiB. */
   readonly recoveryMemoryBytes?: number | undefined;
@@ -27,11 +40,11 @@ export interface OpenLogSettings {
   readonly logId?: number | undefined;
 }
 
-/** A file that holds nothing but what older incarnations, or older files, wrote. */
+/** A log file that is not the current one. */
 export interface OlderFile {
   readonly fileNumber: number;
   readonly name: string;
-  /** The first commit sequence that is NOT in it: below the checkpoint it may be recycled. */
+  /** First sequence that is not in this file or one before it: below the checkpoint it may be recycled. Ascending. */
   readonly endSeq: number;
   readonly bytes: number;
 }
@@ -62,9 +75,97 @@ export interface OpenedLog {
 /**
  * Recovers what the directory holds and starts a new log file behind it. The caller holds the lock.
  *
- * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage, nothing was changed), ERR_WAL_VERSION,
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_VERSION,
  *   ERR_WAL_INVALID_ARGUMENT (page size), ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ *
+ * Durability: with `sync`, everything the log holds is on disk when this returns.
+ * Source: design/recovery.md, "Opening"; R9.
  */
-export async function openLog(_directory: Directory, _settings: OpenLogSettings): Promise<OpenedLog> {
-  throw new WalError('ERR_WAL_INVARIANT', 'openLog is not there yet');
+export async function openLog(directory: Directory, settings: OpenLogSettings): Promise<OpenedLog> {
+  const { sync, onDamage = 'fail' } = settings;
+  checkFileBytes(settings.logFileBytes);
+  directory.create({ sync });
+  const scan = await scanLog(directory, settings);
+  refuseDamage(scan, onDamage);
+  const pageBytes = pageBytesOf(scan, settings.pageBytes, settings.pageBytesDefault);
+  const report = await replayFirst(directory, scan, settings);
+  // From here on the directory changes, and every state in between is one that this function opens again.
+  removeUnfinished(directory);
+  const asideNames = moveDamagedAside(directory, scan, { sync });
+  const tail = tailAbove(directory, scan, sync ? scan.syncedThrough : scan.position.epoch);
+  const logId = scan.log.logId ?? settings.logId ?? randomLogId();
+  const fileNumber = Math.max(0, ...scan.log.fileNumbers) + 1;
+  const incarnation = scan.incarnationMax + 1;
+  const syncedBefore = Math.min(scan.syncedThrough, scan.position.epoch);
+  const identity = { logId, incarnation, fileNumber, pageBytes };
+  const file = buildOpeningFile(directory, tail, identity, { ...settings, syncedBefore });
+  return {
+    ...identity,
+    fileName: logFileName(fileNumber),
+    position: file.position,
+    writeOffset: file.writeOffset,
+    fileBytes: file.fileBytes,
+    syncedThrough: file.syncedThrough,
+    sizes: scan.chain.sizes,
+    olderFiles: olderFiles(scan, tail, asideNames),
+    checkpoint: scan.checkpoint,
+    report,
+  };
+}
+
+function checkFileBytes(logFileBytes: number): void {
+  if (Number.isSafeInteger(logFileBytes) && logFileBytes >= 2 * FILE_HEADER_BYTES && logFileBytes % FILE_HEADER_BYTES === 0) return;
+  throw invalidArgument('logFileBytes must be a multiple of 4096 from 8192.', { logFileBytes });
+}
+
+function pageBytesOf({ log }: LogScan, wanted: number | undefined, standard: number | undefined): number {
+  const pageBytes = log.pageBytes ?? wanted ?? standard;
+  if (wanted !== undefined && pageBytes !== wanted) {
+    const message = `The log has pages of ${pageBytes} bytes; it was to be opened with pages of ${wanted}.`;
+    throw invalidArgument(message, { pageSize: pageBytes, wanted });
+  }
+  if (pageBytes === undefined) throw invalidArgument('A new log needs a page size.', {});
+  if (Number.isSafeInteger(pageBytes) && pageBytes >= PAGE_BYTES_MIN && pageBytes <= PAGE_BYTES_MAX) return pageBytes;
+  throw invalidArgument(`A page size lies from ${PAGE_BYTES_MIN} to ${PAGE_BYTES_MAX} bytes.`, { pageBytes });
+}
+
+/** Replays before anything is changed: a target that throws leaves the log as it was. */
+async function replayFirst(directory: Directory, scan: LogScan, settings: OpenLogSettings): Promise<RecoveryReport> {
+  const report = reportOf(scan);
+  const { replay, onDamage, recoveryMemoryBytes } = settings;
+  const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
+  if (replay !== undefined) {
+    const afterSeq = replay.afterSeq ?? scan.checkpoint?.throughSeq ?? 0;
+    const result = await replayLog(directory, scan, replay.target, { afterSeq, isSalvage, recoveryMemoryBytes });
+    report.commitsApplied = result.commitsApplied;
+    report.bytesRead += result.bytesRead;
+    report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
+    if (isSalvage) report.notRecovered = [...result.notRecovered];
+  }
+  if (!isSalvage) report.notRecovered = notRecoveredOf(scan);
+  return report;
+}
+
+/** Files that an opening or a rotation did not finish. */
+function removeUnfinished(directory: Directory): void {
+  for (const name of directory.list()) if (name.endsWith(UNFINISHED_SUFFIX)) directory.remove(name);
+}
+
+function randomLogId(): number {
+  // 48 bits; never 0, because zero means "never written".
+  return randomBytes(6).readUIntLE(0, 6) || 1;
+}
+
+/** All files but the new one; what was copied from them is no longer needed from them. */
+function olderFiles(scan: LogScan, tail: LogTail, asideNames: ReadonlySet<string>): OlderFile[] {
+  const older: OlderFile[] = [];
+  let endSeq = 0;
+  const all = [...scan.log.files, ...scan.log.headerless].sort((one, other) => one.fileNumber - other.fileNumber);
+  for (const { fileNumber, name, bytes } of all) {
+    if (asideNames.has(name)) continue;
+    const part = scan.chain.files.find(({ file }) => file.name === name);
+    endSeq = Math.max(endSeq, Math.min(part?.end.nextSeq ?? 0, tail.base.nextSeq));
+    older.push({ fileNumber, name, bytes, endSeq });
+  }
+  return older;
 }

@@ -41,7 +41,7 @@ export interface RestHome {
 /**
  * Walks `[from, end of file)` and gathers what stands there. Memory: one piece of 1 MiB.
  *
- * @param visit - told each segment header found, in order
+ * @param visit - told each segment header found, in order; `true` ends the scan
  * @throws {WalError} ERR_WAL_IO
  */
 export function scanRest(
@@ -49,7 +49,7 @@ export function scanRest(
   name: string,
   from: number,
   home: RestHome,
-  visit: (header: CheckedHeader) => void = () => undefined,
+  visit: (header: CheckedHeader) => boolean = () => false,
 ): Rest {
   const file = directory.open(name, 'read');
   const rest = {
@@ -93,7 +93,7 @@ export function scanRest(
         rest.logId ??= header.logId;
         rest.first ??= { epoch: header.epoch, offset: pieceAt + at };
         rest.endOffset = end;
-        visit(header);
+        if (visit(header)) return rest;
         // The header is checksummed, so its length holds, whatever became of the bytes: what they contain is not looked at.
         offset = end;
         break;

@@ -7,11 +7,11 @@ import { monotonicMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
-import { FILE_HEADER_BYTES } from '../log/layout.js';
-import { isSamePosition } from './chain-walk.js';
+import { FILE_FLAG, FILE_HEADER_BYTES } from '../log/layout.js';
+import { SEGMENT_ALIGNMENT } from '../segment/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
-import { type Chain, ChainWalk, isAnyNumberMissing } from './chain-walk.js';
+import { type Chain, ChainWalk, isAnyNumberMissing, isSamePosition } from './chain-walk.js';
 import { type ListedFile, listLogFiles, type LogFiles } from './log-files.js';
 import { emptyReport, type DamageEntry, type OnDamage, type RecoveryReport } from './report.js';
 import { type Rest, scanRest } from './rest-scan.js';
@@ -38,7 +38,7 @@ export interface ScanOptions {
 export interface LogScan {
   readonly log: LogFiles;
   readonly chain: Chain;
-  /** Where the proven prefix of the log ends. */
+  /** Where the proven prefix of the log ends, or the checkpoint if that is further. */
   readonly position: LogPosition;
   /** S: the last epoch known to be synced; 0 when none is. */
   readonly syncedThrough: number;
@@ -86,21 +86,22 @@ function windowBytes({ recoveryMemoryBytes = RECOVERY_MEMORY_BYTES }: ScanOption
 /** Puts the evidence together; the table decides. */
 function judge(directory: Directory, log: LogFiles, chain: Chain): Omit<LogScan, 'durationMs'> {
   const { checkpoint } = log;
-  const position = endOf(log, chain);
+  const end = chain.isFrontMissing ? EMPTY : (chain.files.at(-1)?.end ?? EMPTY);
+  const position = restartOf(log, end);
   const rests = restsOf(directory, log, chain);
   const lost = headerlessRests(directory, log);
   const syncedThrough = syncedThroughOf(log, chain, rests);
   const damage: DamageEntry[] = [...log.refused, ...chain.flaws];
-  const orphans = lost.filter(({ rest }) => rest.epochMax > position.epoch);
+  const orphans = lost.filter(({ rest }) => rest.epochMax > end.epoch);
   for (const { file, rest } of orphans) {
     const reason = `${file.reason}, but segments of this log stand behind it`;
     damage.push({ file: file.name, epoch: rest.first?.epoch ?? 0, offset: 0, bytes: file.bytes, reason });
   }
-  const isBelowSynced = log.files.length > 0 && position.epoch < syncedThrough;
-  const missing = missingFile(log, chain, position, syncedThrough);
-  const misfit = isMisfit(chain, position, syncedThrough);
+  const isBelowSynced = log.files.length > 0 && end.epoch < syncedThrough;
+  const missing = missingFile(log, chain, end, syncedThrough);
+  const misfit = isMisfit(chain, end, syncedThrough);
   if (missing !== undefined) damage.push(missing);
-  else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, position, syncedThrough));
+  else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, end, syncedThrough));
   const droppedBytes = dropped(chain, rests);
   const { id: row, verdict } = verdictRow({
     isFileMissing: missing !== undefined,
@@ -130,9 +131,8 @@ function judge(directory: Directory, log: LogFiles, chain: Chain): Omit<LogScan,
 
 const EMPTY: LogPosition = { epoch: 0, nextSeq: 1, headerCrc: 0, certificateCrc: 0 };
 
-/** Where the prefix that can be trusted ends: never before what the store holds already. */
-function endOf({ checkpoint }: LogFiles, chain: Chain): LogPosition {
-  const end = chain.isFrontMissing ? EMPTY : (chain.files.at(-1)?.end ?? EMPTY);
+/** Where the log goes on behind a chain that ends at `end`: never before what the store holds already. */
+function restartOf({ checkpoint }: LogFiles, end: LogPosition): LogPosition {
   if (checkpoint === undefined || end.nextSeq > checkpoint.throughSeq) return end;
   // The log ends below the checkpoint: the numbers up to it are taken, and the chain starts anew without a digest.
   const epoch = Math.max(end.epoch, checkpoint.throughEpoch);
@@ -179,7 +179,7 @@ function syncedThroughOf(log: LogFiles, chain: Chain, rests: LogScan['rests']): 
 }
 
 /** The file, or the files, that must have been there, as an entry of the list of damage. */
-function missingFile(log: LogFiles, chain: Chain, position: LogPosition, syncedThrough: number): DamageEntry | undefined {
+function missingFile(log: LogFiles, chain: Chain, end: LogPosition, syncedThrough: number): DamageEntry | undefined {
   const { checkpoint } = log;
   const entry = (file: string, epoch: number, reason: string): DamageEntry => ({ file, epoch, offset: 0, bytes: 0, reason });
   if (chain.isFrontMissing && chain.next !== undefined) {
@@ -191,25 +191,25 @@ function missingFile(log: LogFiles, chain: Chain, position: LogPosition, syncedT
     if (!isAnyHeaderLost) return entry('checkpoint', checkpoint.throughEpoch, 'the files of the newest incarnation are missing');
   }
   const last = chain.files.at(-1)?.file;
-  if (last === undefined || chain.next === undefined || chain.end.isBroken || position.epoch >= syncedThrough) return undefined;
+  if (last === undefined || chain.next === undefined || chain.end.isBroken || end.epoch >= syncedThrough) return undefined;
   if (!isAnyNumberMissing(log.fileNumbers, last.fileNumber, chain.next.fileNumber)) return undefined;
-  return entry(chain.next.name, position.epoch + 1, 'a file before this one is missing');
+  return entry(chain.next.name, end.epoch + 1, 'a file before this one is missing');
 }
 
 /** Whether a file that was started within what is synced does not go on from where the chain says the log stood there. */
-function isMisfit({ next, isFrontMissing }: Chain, position: LogPosition, syncedThrough: number): boolean {
+function isMisfit({ next, isFrontMissing }: Chain, end: LogPosition, syncedThrough: number): boolean {
   if (next === undefined || isFrontMissing) return false;
   const { start } = next.header;
-  if (start.epoch > position.epoch || start.epoch > syncedThrough) return false;
-  return !isSamePosition(start, position);
+  if (start.epoch > end.epoch || start.epoch > syncedThrough) return false;
+  return !isSamePosition(start, end);
 }
 
-function damagedEnd({ files, end }: Chain, position: LogPosition, syncedThrough: number): DamageEntry {
+function damagedEnd({ files, end: place }: Chain, end: LogPosition, syncedThrough: number): DamageEntry {
   const last = files.at(-1);
-  const epoch = position.epoch + 1;
-  const reason = `${end.reason}; the log was synced through epoch ${syncedThrough}`;
+  const epoch = end.epoch + 1;
+  const reason = `${place.reason}; the log was synced through epoch ${syncedThrough}`;
   const bytes = last === undefined ? 0 : last.file.bytes - last.endOffset;
-  return { file: last?.file.name ?? '', epoch, offset: Math.max(end.offset, last?.endOffset ?? 0), bytes, reason };
+  return { file: last?.file.name ?? '', epoch, offset: Math.max(place.offset, last?.endOffset ?? 0), bytes, reason };
 }
 
 /** Bytes that were written behind the end and do not count. */
@@ -217,10 +217,10 @@ function dropped(chain: Chain, rests: LogScan['rests']): number {
   let bytes = 0;
   for (const { file, rest } of rests) {
     // In a file that was recycled, bytes that are no segment of ours are leftovers.
-    const isRecycled = (file.header.flags & 2) !== 0;
+    const isRecycled = (file.header.flags & FILE_FLAG.recycled) !== 0;
     bytes += rest.segmentBytes + (isRecycled ? 0 : rest.otherBytes);
   }
-  if (bytes === 0 && chain.end.isBroken) return 4096;
+  if (bytes === 0 && chain.end.isBroken) return SEGMENT_ALIGNMENT;
   return bytes;
 }
 
@@ -260,4 +260,15 @@ export function refuseDamage(scan: LogScan, onDamage: OnDamage = 'fail'): void {
   const details = { ...first, damage: scan.damage, lastSeq: scan.position.nextSeq - 1, syncedThrough: scan.syncedThrough };
   if (scan.verdict === 'gap') throw new WalError('ERR_WAL_GAP', `Part of the log is missing:${place}`, details);
   throw new WalError('ERR_WAL_CORRUPT', `The log is damaged:${place}`, details);
+}
+
+/** What `stop` leaves out: the damage itself, and what the newest incarnation wrote behind it. */
+export function notRecoveredOf({ damage, rests }: LogScan): DamageEntry[] {
+  if (damage.length === 0) return [];
+  const behind = rests.flatMap(({ file, rest: { first, endOffset } }) =>
+    first === undefined
+      ? []
+      : [{ file: file.name, epoch: first.epoch, offset: first.offset, bytes: endOffset - first.offset, reason: 'it stands behind the damage' }],
+  );
+  return [...damage, ...behind];
 }

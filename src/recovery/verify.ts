@@ -31,6 +31,8 @@ export interface VerifyResult {
   readonly bytes: number;
   /** Sizes set by the whole segments, the last one of each space. */
   readonly sizes: readonly (readonly [space: number, pages: number])[];
+  /** Last commit of each space that has pages or sizes in the whole segments. */
+  readonly spaces: readonly (readonly [space: number, seq: number])[];
   /** Why the segment after them is not. */
   readonly fault?: { readonly reason: string; readonly offset: number; readonly isVersion: boolean };
 }
@@ -45,6 +47,7 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
   try {
     const window = new FileWindow(file, new Uint8Array(task.windowBytes));
     const sizes = new Map<number, number>();
+    const spaces = new Map<number, number>();
     const sum = { verified: 0, frames: 0, voids: 0, pages: 0, bytes: 0 };
     for (const [index, offset] of task.offsets.entries()) {
       const header = readSegmentHeader(file, offset);
@@ -52,15 +55,16 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
         throw new WalError('ERR_WAL_IO', `${task.name} reads differently from one moment to the next.`, { offset });
       }
       const result = verifySegment(file, window, header, task.pageBytes);
-      if ('reason' in result) return { ...sum, sizes: [...sizes], fault: result };
+      if ('reason' in result) return { ...sum, sizes: [...sizes], spaces: [...spaces], fault: result };
       for (const { space, pages } of result.sizes) sizes.set(space, pages);
+      for (const [space, seq] of result.spaces) spaces.set(space, Math.max(spaces.get(space) ?? 0, seq));
       sum.verified += 1;
       sum.frames += result.frameCount;
       sum.voids += result.voidCount;
       sum.pages += result.pageCount;
       sum.bytes += header.segmentBytes;
     }
-    return { ...sum, sizes: [...sizes] };
+    return { ...sum, sizes: [...sizes], spaces: [...spaces] };
   } finally {
     file.close();
   }

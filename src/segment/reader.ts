@@ -45,6 +45,8 @@ export interface SegmentSummary {
   readonly voidCount: number;
   readonly pageCount: number;
   readonly sizes: Certificate['sizes'];
+  /** Spaces that have pages or sizes here, each with the last commit that does. */
+  readonly spaces: ReadonlyMap<number, number>;
 }
 
 /** Largest certificate region that is read: 65,536 lanes, as many spaces, and a million voids fit. */
@@ -134,7 +136,7 @@ export function verifySegment(
     }
     tally.compare(certificate, at);
     const { frameCount, pageCount, voids, sizes } = certificate;
-    return { frameCount, pageCount, voidCount: voids.length, sizes };
+    return { frameCount, pageCount, voidCount: voids.length, sizes, spaces: tally.spaces };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { reason: error.message, offset: error.offset, isVersion: error.isVersion };
@@ -224,7 +226,7 @@ function verifyFrame(
   const frameEnd = at + frame.frameBytes;
   // First the checksum over everything: from then on the records are what the writer wrote.
   if (checksumOf(window, payloadAt, frameEnd) !== frame.payloadCrc) throw new Fault('a frame fails its checksum', at);
-  const sizes = verifyRecords(window, payloadAt, frameEnd, frame, pageBytes);
+  const sizes = verifyRecords(window, payloadAt, frameEnd, frame, pageBytes, tally);
   const refusal = tally.add(frame, sizes);
   if (refusal !== undefined) throw new Fault(refusal, at);
   return frame;
@@ -249,6 +251,7 @@ function verifyRecords(
   end: number,
   frame: DecodedFrameHeader,
   pageBytes: number,
+  tally: Tally,
 ): { space: number; pages: number }[] {
   const sizes: { space: number; pages: number }[] = [];
   let at = from;
@@ -265,6 +268,7 @@ function verifyRecords(
       if (record.bytes !== pageBytes) throw new Fault('a page image has another length than the pages of the log', at);
       pageCount += 1;
     }
+    if (record.kind !== RECORD_KIND.operation) tally.space(record.space, frame.commitSeq);
     at += record.recordBytes;
   }
   if (pageCount !== frame.pageCount) throw new Fault('a frame header counts its pages wrong', from);
@@ -284,6 +288,7 @@ class Tally {
   readonly #sizes = new Map<number, { seq: number; pages: number }>();
   readonly #word = new Uint8Array(4);
   readonly #wordView = new DataView(this.#word.buffer);
+  readonly spaces = new Map<number, number>();
   #digest = 0;
   #pageCount = 0;
 
@@ -305,6 +310,11 @@ class Tally {
       if (known === undefined || known.seq <= commitSeq) this.#sizes.set(space, { seq: commitSeq, pages });
     }
     return undefined;
+  }
+
+  space(space: number, commitSeq: number): void {
+    const last = this.spaces.get(space);
+    if (last === undefined || last < commitSeq) this.spaces.set(space, commitSeq);
   }
 
   compare(certificate: Certificate, at: number): void {

@@ -10,7 +10,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { wallClockMs } from '../base/clock.js';
+import { monotonicMs, wallClockMs } from '../base/clock.js';
 import { toWalError, WalError } from '../base/errors.js';
 import { attempt, openRegularFile } from './node-directory.js';
 
@@ -23,7 +23,7 @@ export type LockKind = 'native' | 'pid-file';
 export interface LockHolder {
   readonly pid: number;
   readonly host: string;
-  /** Wall clock in ms; for people, never compared. */
+  /** When the process (in a worker: the thread) started, wall clock in ms; for people, never compared. */
   readonly startedAtMs: number;
   /** Boot and start tick of the process, equal only for one and the same process; Linux only. */
   readonly processStart?: string;
@@ -276,7 +276,7 @@ function describeOwnProcess(): LockHolder {
   return {
     pid: process.pid,
     host: ownHost(),
-    startedAtMs: wallClockMs() - Math.round(process.uptime() * 1000),
+    startedAtMs: Math.round(wallClockMs() - monotonicMs()),
     ...(processStart !== undefined && { processStart }),
   };
 }

@@ -85,6 +85,15 @@ export interface SqliteTrace {
   readonly imageOffsets: Float64Array;
   /** By transaction: pages of the database after it, at least 1. */
   readonly commitSizePages: Uint32Array;
+  /** Committed frames that are in no entry, because they lie beyond the size of their own commit. */
+  readonly beyond: BeyondFrames;
+}
+
+/** Frames beyond their commit's size, the last one of each page in its transaction; one row each, in file order. */
+export interface BeyondFrames {
+  readonly transactions: Uint32Array;
+  readonly pageNumbers: Uint32Array;
+  readonly imageOffsets: Float64Array;
 }
 
 interface Header {
@@ -222,6 +231,7 @@ class Collector {
   framesCommitted = 0;
   framesRepeatingAPage = 0;
   framesBeyondCommitSize = 0;
+  readonly beyond = { transactions: [] as number[], pageNumbers: [] as number[], imageOffsets: [] as number[] };
   entryCount = 0;
   // Entries of finished transactions first, behind them the frames of the open one, which only shrink in place.
   readonly #pageNumbers: Uint32Array;
@@ -254,6 +264,7 @@ class Collector {
       const isInside = pageNumber <= sizePages;
       if (!isLast) this.framesRepeatingAPage++;
       if (!isInside) this.framesBeyondCommitSize++;
+      if (!isInside && isLast) this.#keepBeyond(pageNumber, imageOffset);
       if (!isLast || !isInside) continue;
       this.#pageNumbers[kept] = pageNumber;
       this.#imageOffsets[kept] = imageOffset;
@@ -264,6 +275,12 @@ class Collector {
     this.entryCount = kept;
     this.entryStarts.push(kept);
     this.commitSizePages.push(sizePages);
+  }
+
+  #keepBeyond(pageNumber: number, imageOffset: number): void {
+    this.beyond.transactions.push(this.commitSizePages.length);
+    this.beyond.pageNumbers.push(pageNumber);
+    this.beyond.imageOffsets.push(imageOffset);
   }
 
   pageNumbers(): Uint32Array {
@@ -306,6 +323,11 @@ function traceOf(
     pageNumbers: collector.pageNumbers(),
     imageOffsets: collector.imageOffsets(),
     commitSizePages: Uint32Array.from(collector.commitSizePages),
+    beyond: {
+      transactions: Uint32Array.from(collector.beyond.transactions),
+      pageNumbers: Uint32Array.from(collector.beyond.pageNumbers),
+      imageOffsets: Float64Array.from(collector.beyond.imageOffsets),
+    },
   };
 }
 

@@ -1,0 +1,202 @@
+// Recovery for users: brings page files, a map or a callback up to the log of a database, and verifies a log. Neither
+// changes the log, so running it again gives the same bytes (R11).
+
+import { WalError } from '../base/errors.js';
+import { monotonicMs } from '../base/clock.js';
+import type { Directory } from '../storage/directory.js';
+import { NodeDirectory } from '../storage/node-directory.js';
+import { PageFile } from '../storage/page-file.js';
+import type { WorkerUrls } from '../thread/worker-files.js';
+import { replayLog, type ReplayCommit, type ReplayTarget } from './replay.js';
+import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
+import { emptyReport, type OnDamage, type RecoveryReport } from './report.js';
+import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
+
+/** Where recovery puts the pages. `pageFiles[space]` is the path of that space's page file. */
+export type RecoverInto =
+  | ((commit: ReplayCommit) => void | Promise<void>)
+  | Map<number, Uint8Array>
+  | { readonly pageFiles: readonly string[] };
+
+/** Settings of a recovery. */
+export interface RecoverOptions {
+  /** Default: the page file `dbPath` itself, as space 0. */
+  readonly into?: RecoverInto | undefined;
+  /** Everything but the writing: no lock is taken and nothing is changed. */
+  readonly dryRun?: boolean | undefined;
+  /** Default `fail`. */
+  readonly onDamage?: OnDamage | undefined;
+  /** Default 64 MiB. */
+  readonly recoveryMemoryBytes?: number | undefined;
+  /** The space a map is filled from; default 0. */
+  readonly space?: number | undefined;
+  /** Only commits above this one; default: those above the checkpoint. */
+  readonly afterSeq?: number | undefined;
+  readonly workerUrls?: WorkerUrls | undefined;
+}
+
+/** What recovery is given by the composition root. */
+export interface RecoverServices {
+  /** Excludes other openers while page files are written. */
+  lock(directoryPath: string): { release(): void } | Promise<{ release(): void }>;
+}
+
+/** The log directory that belongs to a database path. */
+export function logDirectoryPath(dbPath: string): string {
+  return `${dbPath}-wal`;
+}
+
+/**
+ * Brings a store up to its log.
+ *
+ * @returns what was found and done; a torn tail is a line in it
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_NOT_FOUND (a page file that has
+ *   commits), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
+ *
+ * Durability: page files are synced when this resolves. The log is not changed.
+ * Source: design/recovery.md; R1, R2, R11.
+ */
+export async function recoverWal(
+  dbPath: string,
+  options: RecoverOptions = {},
+  services?: RecoverServices,
+): Promise<RecoveryReport> {
+  const directory = new NodeDirectory(logDirectoryPath(dbPath));
+  if (!directory.exists()) return emptyReport();
+  const lock = options.dryRun === true ? undefined : await services?.lock(directory.path);
+  try {
+    return await recoverDirectory(directory, { ...options, into: options.into ?? { pageFiles: [dbPath] } });
+  } finally {
+    lock?.release();
+  }
+}
+
+/** The same for any directory; the caller holds the lock. */
+export async function recoverDirectory(
+  directory: Directory,
+  options: RecoverOptions & { into: RecoverInto },
+): Promise<RecoveryReport> {
+  const startedMs = monotonicMs();
+  const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes } = options;
+  const scan = await scanLog(directory, options);
+  refuseDamage(scan, onDamage);
+  const report = reportOf(scan);
+  report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
+  const afterSeq = options.afterSeq ?? scan.checkpoint?.throughSeq ?? 0;
+  const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
+  const opened = isPageFiles(into) ? openPageFiles(into.pageFiles, scan, afterSeq, dryRun) : undefined;
+  try {
+    const target = dryRun ? NOWHERE : targetOf(into, opened, options.space);
+    const result = await replayLog(directory, scan, target, { afterSeq, isSalvage, recoveryMemoryBytes });
+    report.commitsApplied = result.commitsApplied;
+    report.bytesRead += result.bytesRead;
+    report.notRecovered = isSalvage ? [...result.notRecovered] : notRecoveredOf(scan);
+    if (opened !== undefined) {
+      if (!dryRun) for (const file of opened) file.sync();
+      report.dbSizePages = opened.map((file) => file.sizePages());
+    }
+  } finally {
+    for (const file of opened ?? []) file.close();
+  }
+  report.durationMs = monotonicMs() - startedMs;
+  return report;
+}
+
+const NOWHERE: ReplayTarget = { commit: () => undefined };
+
+function isPageFiles(into: RecoverInto): into is { readonly pageFiles: readonly string[] } {
+  return typeof into === 'object' && !(into instanceof Map);
+}
+
+function targetOf(into: RecoverInto, opened: readonly PageFile[] | undefined, space = 0): ReplayTarget {
+  if (opened !== undefined) return pageFilesTarget(opened);
+  if (into instanceof Map) return mapTarget(into, space);
+  return callbackTarget(into as (commit: ReplayCommit) => void | Promise<void>);
+}
+
+/** Opens every page file before the first one is changed: one that is missing or foreign must not leave half a result. */
+function openPageFiles(paths: readonly string[], scan: LogScan, afterSeq: number, dryRun: boolean): PageFile[] {
+  const pageBytes = scan.log.pageBytes;
+  for (const [space, lastSeq] of scan.chain.spaces) {
+    if (lastSeq <= afterSeq || paths[space] !== undefined) continue;
+    throw new WalError('ERR_WAL_NOT_FOUND', `The log has pages of space ${space}, and no page file was named for it.`, { space });
+  }
+  const files: PageFile[] = [];
+  // Without a log file there is nothing to apply, and no page size to open page files with.
+  if (pageBytes === undefined) return files;
+  try {
+    for (const path of paths) files.push(PageFile.open(path, pageBytes, dryRun ? 'read' : 'write'));
+    return files;
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
+}
+
+/** Result of a full verification. */
+export interface VerifyReport {
+  /** No damage; a torn tail is none. */
+  readonly isSound: boolean;
+  readonly files: number;
+  readonly segments: number;
+  readonly epochs: number;
+  readonly frames: number;
+  readonly voids: number;
+  readonly bytesRead: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly syncedThrough: number;
+  readonly tail: RecoveryReport['tail'];
+  readonly droppedBytes: number;
+  /** What is wrong, in words too for what is no damage: a torn tail, a file that was never started, a checkpoint slot. */
+  readonly problems: readonly { readonly file: string; readonly offset: number; readonly epoch: number; readonly reason: string }[];
+  readonly durationMs: number;
+}
+
+/**
+ * Checks every log file, segment, frame and certificate. Takes no lock and changes nothing.
+ *
+ * @throws {WalError} ERR_WAL_VERSION, ERR_WAL_IO; damage is in the report
+ */
+export async function verifyWal(
+  dbPath: string,
+  options: { readonly recoveryMemoryBytes?: number; readonly workerUrls?: WorkerUrls } = {},
+): Promise<VerifyReport> {
+  return verifyDirectory(new NodeDirectory(logDirectoryPath(dbPath)), options);
+}
+
+/** The same for any directory. */
+export async function verifyDirectory(
+  directory: Directory,
+  options: { readonly recoveryMemoryBytes?: number; readonly workerUrls?: WorkerUrls } = {},
+): Promise<VerifyReport> {
+  const scan = await scanLog(directory, options);
+  const { segments, epochs, voids, firstSeq, lastSeq, tail, droppedBytes, bytesRead, durationMs } = reportOf(scan);
+  const note = (file: string, reason: string): VerifyReport['problems'][number] => ({ file, offset: 0, epoch: 0, reason });
+  const problems = [
+    ...scan.damage,
+    ...scan.neverStarted.map((file) => note(file, 'the file was never started')),
+    ...scan.log.checkpointsDamaged.map(({ name, reason }) => note(name, reason)),
+  ];
+  if (tail === 'torn') {
+    const last = scan.chain.files.at(-1);
+    const place = { file: last?.file.name ?? '', offset: last?.endOffset ?? 0, epoch: (last?.end.epoch ?? 0) + 1 };
+    problems.push({ ...place, reason: `torn tail: ${scan.chain.end.reason}` });
+  }
+  return {
+    isSound: scan.damage.length === 0,
+    files: scan.log.files.length,
+    segments,
+    epochs,
+    frames: scan.chain.files.reduce((sum, part) => sum + part.frames, 0),
+    voids,
+    bytesRead,
+    firstSeq,
+    lastSeq,
+    syncedThrough: scan.syncedThrough,
+    tail,
+    droppedBytes,
+    problems,
+    durationMs,
+  };
+}
