@@ -51,7 +51,8 @@ async function connect(handle: WalHandle): Promise<WalWriter> {
 
 function welcomed(port: MessagePort): Promise<WriterWelcome> {
   return new Promise((resolve, reject) => {
-    const onClose = (): void => reject(new WalError('ERR_WAL_CLOSED', 'The log was closed while this thread connected.'));
+    const onClose = (): void =>
+      reject(new WalError('ERR_WAL_CLOSED', 'The log was closed while this thread connected.'));
     port.once('close', onClose);
     port.once('message', (welcome: WriterWelcome) => {
       port.off('close', onClose);

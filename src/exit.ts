@@ -4,13 +4,27 @@
 import { monotonicMs } from './base/clock.js';
 import type { Control } from './epoch/control.js';
 
+interface OpenLog {
+  readonly control: Control;
+  readonly exitFlushMs: number;
+}
+
+/** The open logs of this thread; one listener serves them all. */
+const openLogs = new Set<OpenLog>();
+
 /** Drains the log when the process exits, at most `exitFlushMs`; returns how to stop doing so. */
-export function drainAtExit(control: Control, exitFlushMs: number, isThreaded: boolean): () => void {
-  // A flusher on this very thread cannot run while the exit handler does.
-  if (!isThreaded) return () => undefined;
-  const onExit = (): void => drain(control, exitFlushMs);
-  process.on('exit', onExit);
-  return () => process.off('exit', onExit);
+export function drainAtExit(control: Control, exitFlushMs: number): () => void {
+  const log = { control, exitFlushMs };
+  if (openLogs.size === 0) process.on('exit', drainAll);
+  openLogs.add(log);
+  return () => {
+    openLogs.delete(log);
+    if (openLogs.size === 0) process.off('exit', drainAll);
+  };
+}
+
+function drainAll(): void {
+  for (const { control, exitFlushMs } of openLogs) drain(control, exitFlushMs);
 }
 
 function drain(control: Control, exitFlushMs: number): void {

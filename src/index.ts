@@ -1,19 +1,20 @@
 // The public API: re-exports only. Start reading at wal.ts.
 
-export { attachPageCache, type AttachOptions } from './adapters/attach.js';
+export { type AttachOptions, attachPageCache } from './adapters/attach.js';
 export type { CachedPages, CacheTransaction, PageCache } from './adapters/page-cache.js';
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, WalError } from './base/errors.js';
 export type { Commit } from './commit.js';
 export { connectWal } from './connect.js';
 export type { WaitOptions } from './epoch/mark-waiter.js';
+export type { DurableRange } from './epoch/publication.js';
 export type { FlushResult } from './flusher/flusher.js';
 export type { LogFileInfo } from './flusher/messages.js';
 export type { WalHandle } from './handle.js';
+export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/commit.js';
 export { recoverWal, verifyWal } from './recover.js';
 export type { RecoverInto, RecoverOptions, VerifyReport } from './recovery/recover.js';
 export type { ReplayCommit } from './recovery/replay.js';
 export type { DamageEntry, RecoveryReport } from './recovery/report.js';
-export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/commit.js';
-export { resolveSettings, SETTINGS, type ResolvedSettings, type SettingOptions, type Settings } from './settings.js';
-export { type DurableRange, type Marks, openWal, type OpenOptions, type Wal } from './wal.js';
+export { type ResolvedSettings, resolveSettings, SETTINGS, type SettingOptions, type Settings } from './settings.js';
+export { type Marks, type OpenOptions, openWal, type Wal } from './wal.js';
 export type { AppendAsyncOptions, AppendOptions, WalWriter } from './writer.js';

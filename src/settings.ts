@@ -81,84 +81,148 @@ const fixed = (value: unknown) => (): unknown => value;
 /** The settings, each once. Later rows may have defaults that depend on earlier ones. */
 export const SETTINGS: readonly SettingRow[] = [
   {
-    name: 'pageSize', variable: undefined, unit: 'bytes', defaultWords: "the existing log's, else 4096",
+    name: 'pageSize',
+    variable: undefined,
+    unit: 'bytes',
+    defaultWords: "the existing log's, else 4096",
     effect: 'Size of every page image. Fixed when the log is made.',
-    rule: bytes(512, 64 * KIB, isPowerOfTwo), fallback: fixed(4096),
+    rule: bytes(512, 64 * KIB, isPowerOfTwo),
+    fallback: fixed(4096),
   },
   {
-    name: 'lanes', variable: 'LANEWAL_LANES', unit: 'lanes', defaultWords: 'available parallelism',
+    name: 'lanes',
+    variable: 'LANEWAL_LANES',
+    unit: 'lanes',
+    defaultWords: 'available parallelism',
     effect: 'Rings that writers append to. A writer has one of its own while there are enough.',
-    rule: bytes(1, 65_535), fallback: () => availableParallelism(),
+    rule: bytes(1, 65_535),
+    fallback: () => availableParallelism(),
   },
   {
-    name: 'laneBytes', variable: 'LANEWAL_LANE_BYTES', unit: 'bytes', defaultWords: '4 MiB',
+    name: 'laneBytes',
+    variable: 'LANEWAL_LANE_BYTES',
+    unit: 'bytes',
+    defaultWords: '4 MiB',
     effect: 'Memory of one lane. Larger commits are written as jumbos.',
-    rule: bytes(4 * KIB, GIB, isPowerOfTwo), fallback: fixed(4 * MIB),
+    rule: bytes(4 * KIB, GIB, isPowerOfTwo),
+    fallback: fixed(4 * MIB),
   },
   {
-    name: 'fsync', variable: 'LANEWAL_FSYNC', unit: '', defaultWords: 'full',
+    name: 'fsync',
+    variable: 'LANEWAL_FSYNC',
+    unit: '',
+    defaultWords: 'full',
     effect: 'When segments are synced: each (full), together once a tick (normal), never (off).',
-    rule: { kind: 'choice', choices: ['full', 'normal', 'off'] }, fallback: fixed('full'),
+    rule: { kind: 'choice', choices: ['full', 'normal', 'off'] },
+    fallback: fixed('full'),
   },
   {
-    name: 'epochIntervalMs', variable: 'LANEWAL_EPOCH_MS', unit: 'ms', defaultWords: '10',
+    name: 'epochIntervalMs',
+    variable: 'LANEWAL_EPOCH_MS',
+    unit: 'ms',
+    defaultWords: '10',
     effect: 'The tick: the longest a commit that nobody waits for lies unsealed, and, under normal, unsynced.',
-    rule: bytes(1, 60_000), fallback: fixed(10),
+    rule: bytes(1, 60_000),
+    fallback: fixed(10),
   },
   {
-    name: 'maxFlushDelayMs', variable: 'LANEWAL_MAX_FLUSH_DELAY_MS', unit: 'ms', defaultWords: '0',
+    name: 'maxFlushDelayMs',
+    variable: 'LANEWAL_MAX_FLUSH_DELAY_MS',
+    unit: 'ms',
+    defaultWords: '0',
     effect: 'How long a waiting writer may be kept waiting to gather a larger epoch.',
-    rule: bytes(0, 60_000), fallback: fixed(0),
+    rule: bytes(0, 60_000),
+    fallback: fixed(0),
   },
   {
-    name: 'maxParallelCommitBytes', variable: 'LANEWAL_MAX_BATCH_BYTES', unit: 'bytes', defaultWords: 'half of all lanes',
+    name: 'maxParallelCommitBytes',
+    variable: 'LANEWAL_MAX_BATCH_BYTES',
+    unit: 'bytes',
+    defaultWords: 'half of all lanes',
     effect: 'Staged bytes, in all lanes together, that force a seal.',
-    rule: bytes(4 * KIB, 2 ** 46), fallback: ({ lanes, laneBytes }) => ((lanes as number) * (laneBytes as number)) / 2,
+    rule: bytes(4 * KIB, 2 ** 46),
+    fallback: ({ lanes, laneBytes }) => ((lanes as number) * (laneBytes as number)) / 2,
   },
   {
-    name: 'syncBytes', variable: 'LANEWAL_SYNC_BYTES', unit: 'bytes', defaultWords: '8 MiB',
+    name: 'syncBytes',
+    variable: 'LANEWAL_SYNC_BYTES',
+    unit: 'bytes',
+    defaultWords: '8 MiB',
     effect: 'Unsynced bytes that force a sync under normal.',
-    rule: bytes(4 * KIB, 2 ** 40), fallback: fixed(8 * MIB),
+    rule: bytes(4 * KIB, 2 ** 40),
+    fallback: fixed(8 * MIB),
   },
   {
-    name: 'logFileBytes', variable: 'LANEWAL_LOG_FILE_BYTES', unit: 'bytes', defaultWords: '64 MiB',
+    name: 'logFileBytes',
+    variable: 'LANEWAL_LOG_FILE_BYTES',
+    unit: 'bytes',
+    defaultWords: '64 MiB',
     effect: 'Size of a log file. Larger epochs get a file of their own size.',
-    rule: bytes(64 * KIB, 16 * GIB, isPageMultiple), fallback: fixed(64 * MIB),
+    rule: bytes(64 * KIB, 16 * GIB, isPageMultiple),
+    fallback: fixed(64 * MIB),
   },
   {
-    name: 'appendTimeoutMs', variable: undefined, unit: 'ms', defaultWords: '1000 in workers, 0 on the main thread',
+    name: 'appendTimeoutMs',
+    variable: undefined,
+    unit: 'ms',
+    defaultWords: '1000 in workers, 0 on the main thread',
     effect: 'How long append waits for space in its lane.',
-    rule: bytes(0, 2 ** 31 - 1), fallback: ({ isMainThread }) => (isMainThread === true ? 0 : 1000),
+    rule: bytes(0, 2 ** 31 - 1),
+    fallback: ({ isMainThread }) => (isMainThread === true ? 0 : 1000),
   },
   {
-    name: 'maxJumboBytes', variable: undefined, unit: 'bytes', defaultWords: '256 MiB',
+    name: 'maxJumboBytes',
+    variable: undefined,
+    unit: 'bytes',
+    defaultWords: '256 MiB',
     effect: 'Bytes of jumbo commits in flight; one is always let through.',
-    rule: bytes(0, 2 ** 40), fallback: fixed(256 * MIB),
+    rule: bytes(0, 2 ** 40),
+    fallback: fixed(256 * MIB),
   },
   {
-    name: 'exitFlushMs', variable: undefined, unit: 'ms', defaultWords: '1000',
+    name: 'exitFlushMs',
+    variable: undefined,
+    unit: 'ms',
+    defaultWords: '1000',
     effect: 'How long a process that exits with an open log waits for it to drain.',
-    rule: bytes(0, 600_000), fallback: fixed(1000),
+    rule: bytes(0, 600_000),
+    fallback: fixed(1000),
   },
   {
-    name: 'recoveryMemoryBytes', variable: undefined, unit: 'bytes', defaultWords: '64 MiB',
+    name: 'recoveryMemoryBytes',
+    variable: undefined,
+    unit: 'bytes',
+    defaultWords: '64 MiB',
     effect: 'Bound of the buffers of recovery.',
-    rule: bytes(MIB, 2 ** 40), fallback: fixed(64 * MIB),
+    rule: bytes(MIB, 2 ** 40),
+    fallback: fixed(64 * MIB),
   },
   {
-    name: 'onDamage', variable: undefined, unit: '', defaultWords: 'fail',
+    name: 'onDamage',
+    variable: undefined,
+    unit: '',
+    defaultWords: 'fail',
     effect: 'Opening a damaged log: refuse (fail), or go on with the proven prefix and keep the rest aside (stop).',
-    rule: { kind: 'choice', choices: ['fail', 'stop'] }, fallback: fixed('fail'),
+    rule: { kind: 'choice', choices: ['fail', 'stop'] },
+    fallback: fixed('fail'),
   },
   {
-    name: 'ticker', variable: undefined, unit: '', defaultWords: 'true',
+    name: 'ticker',
+    variable: undefined,
+    unit: '',
+    defaultWords: 'true',
     effect: 'Whether epochs are sealed by time, too. Without it: by demand, flush, and full lanes only.',
-    rule: { kind: 'boolean' }, fallback: fixed(true),
+    rule: { kind: 'boolean' },
+    fallback: fixed(true),
   },
   {
-    name: 'workerUrls', variable: undefined, unit: '', defaultWords: 'beside the package',
+    name: 'workerUrls',
+    variable: undefined,
+    unit: '',
+    defaultWords: 'beside the package',
     effect: 'Where the worker files flusher, preallocator and verifier are, for bundlers.',
-    rule: { kind: 'urls' }, fallback: fixed({}),
+    rule: { kind: 'urls' },
+    fallback: fixed({}),
   },
 ];
 
@@ -199,7 +263,8 @@ export function settingValues(resolved: ResolvedSettings): Settings {
 function refuseUnknown(options: object, environment: Readonly<Record<string, string | undefined>>): void {
   const names = new Set<string>(SETTINGS.map(({ name }) => name));
   for (const option of Object.keys(options)) {
-    if (!names.has(option)) throw invalidArgument(`Unknown option '${option}'. Known: ${[...names].join(', ')}.`, { option });
+    if (!names.has(option))
+      throw invalidArgument(`Unknown option '${option}'. Known: ${[...names].join(', ')}.`, { option });
   }
   const variables = SETTINGS.map(({ variable }) => variable).filter((variable) => variable !== undefined);
   for (const variable of Object.keys(environment)) {
@@ -242,13 +307,17 @@ function fits(rule: SettingRow['rule'], value: unknown): boolean {
   switch (rule.kind) {
     case 'number':
       if (!Number.isSafeInteger(value)) return false;
-      return (value as number) >= rule.min && (value as number) <= rule.max && (rule.also?.holds(value as number) ?? true);
+      return (
+        (value as number) >= rule.min && (value as number) <= rule.max && (rule.also?.holds(value as number) ?? true)
+      );
     case 'choice':
       return rule.choices.includes(value as string);
     case 'boolean':
       return typeof value === 'boolean';
     case 'urls':
-      return typeof value === 'object' && value !== null && Object.values(value).every((url) => URL.canParse(String(url)));
+      return (
+        typeof value === 'object' && value !== null && Object.values(value).every((url) => URL.canParse(String(url)))
+      );
   }
 }
 

@@ -4,25 +4,27 @@
 
 import { EventEmitter } from 'node:events';
 import { invalidArgument, WalError } from './base/errors.js';
-import { connectWal } from './connect.js';
-import { Control, MEMORY_VERSION, STATE, type StateName } from './epoch/control.js';
+import { withTimeout } from './base/timeout.js';
+import { type Control, STATE, type StateName } from './epoch/control.js';
 import type { WaitOptions } from './epoch/mark-waiter.js';
+import { DurablePublication, type DurableRange } from './epoch/publication.js';
+import { readPublishedEnd } from './epoch/sealing.js';
 import { drainAtExit } from './exit.js';
-import { FlusherHost } from './flusher/flusher-host.js';
 import type { FlushResult } from './flusher/flusher.js';
-import type { FlusherNotice, FlusherStart, LogFileInfo } from './flusher/messages.js';
-import { frameSeed } from './frame/codec.js';
+import type { FlusherHost } from './flusher/flusher-host.js';
+import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
-import { Lane } from './lane/lane.js';
+import type { Lane } from './lane/lane.js';
 import { LOCK_NAME } from './log/names.js';
-import { type OpenedLog, openLog } from './recovery/opening.js';
+import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
 import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
+import { type Place, type RunningLog, startLog } from './start.js';
 import type { Directory } from './storage/directory.js';
 import { acquireLock, type LogLock } from './storage/lock.js';
 import { NodeDirectory } from './storage/node-directory.js';
 import { EventLoopHold } from './thread/keep-alive.js';
-import { isMainThread, threadId } from './thread/thread-connect.js';
+import { isMainThread } from './thread/thread-connect.js';
 import type { WalWriter } from './writer.js';
 
 /** Options of {@link openWal}: any of the settings. */
@@ -42,13 +44,6 @@ export interface Marks {
   readonly epoch: number;
 }
 
-/** A range of commits that became durable: `firstSeq` to `lastSeq`, both inclusive. */
-export interface DurableRange {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly durableEpoch: number;
-}
-
 interface WalEvents {
   stalled: [error: WalError];
   resumed: [];
@@ -58,15 +53,6 @@ interface WalEvents {
 /** Something attached to the log that has to be brought up to date before it closes. */
 export interface Attachment {
   beforeClose(): Promise<void>;
-}
-
-/** What a log is opened on. */
-export interface Place {
-  readonly directory: Directory;
-  /** Takes the exclusive lock. */
-  lock(): Pick<LogLock, 'release'>;
-  /** Whether the flusher gets a thread of its own. */
-  readonly isThreaded: boolean;
 }
 
 /**
@@ -81,14 +67,12 @@ export interface Place {
  * Source: design/recovery.md.
  */
 export function openWal(dbPath: string, options: OpenOptions = {}): Promise<Wal> {
-  if (typeof dbPath !== 'string' || dbPath === '') throw invalidArgument('The path of a log must be a non-empty string.');
+  if (typeof dbPath !== 'string' || dbPath === '')
+    throw invalidArgument('The path of a log must be a non-empty string.');
   const directory = new NodeDirectory(`${dbPath}-wal`);
   const place = { directory, lock: () => acquireLock(directory.path, LOCK_NAME), isThreaded: true };
   return new EventLoopHold().during(Wal.open(place, options));
 }
-
-/** How the flusher's notices reach a log; not for users. */
-const NOTICE = Symbol('notice');
 
 /** An open log. Made by {@link openWal}. */
 export class Wal extends EventEmitter<WalEvents> {
@@ -105,36 +89,28 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #host: FlusherHost;
   readonly #writer: WalWriter;
   readonly #hold = new EventLoopHold();
-  readonly #onDurable = new Set<(range: DurableRange) => void>();
+  readonly #publication: DurablePublication;
   readonly #attachments = new Set<Attachment>();
   readonly #stopDraining: () => void;
   #isTicking: boolean;
-  #isFollowing = false;
   #closing: Promise<void> | undefined;
 
-  private constructor(parts: {
-    settings: Settings;
-    opened: OpenedLog;
-    place: Place;
-    lock: Pick<LogLock, 'release'>;
-    control: Control;
-    lanes: readonly Lane[];
-    host: FlusherHost;
-    writer: WalWriter;
-    handle: WalHandle;
-  }) {
+  private constructor(place: Place, lock: Pick<LogLock, 'release'>, recovery: RecoveryReport, running: RunningLog) {
     super();
-    this.settings = parts.settings;
-    this.recovery = parts.opened.report;
-    this.handle = parts.handle;
-    this.directory = parts.place.directory;
-    this.#lock = parts.lock;
-    this.#control = parts.control;
-    this.#lanes = parts.lanes;
-    this.#host = parts.host;
-    this.#writer = parts.writer;
-    this.#isTicking = parts.settings.ticker;
-    this.#stopDraining = drainAtExit(this.#control, parts.settings.exitFlushMs, parts.place.isThreaded);
+    const { settings, control } = running;
+    this.settings = settings;
+    this.recovery = recovery;
+    this.handle = running.handle;
+    this.directory = place.directory;
+    this.#lock = lock;
+    this.#control = control;
+    this.#lanes = running.lanes;
+    this.#host = running.host;
+    this.#writer = running.writer;
+    this.#publication = new DurablePublication(control);
+    this.#isTicking = settings.ticker;
+    // A flusher on this very thread could not run while an exit handler does.
+    this.#stopDraining = place.isThreaded ? drainAtExit(control, settings.exitFlushMs) : () => undefined;
     void this.#host.ended().then(() => this.#onEnd());
   }
 
@@ -147,62 +123,23 @@ export class Wal extends EventEmitter<WalEvents> {
     const lock = place.lock();
     try {
       const opened = await openLog(place.directory, {
+        ...settings,
+        sync,
         pageBytes: resolved.pageSize.source === 'default' ? undefined : settings.pageSize,
         pageBytesDefault: settings.pageSize,
-        logFileBytes: settings.logFileBytes,
-        sync,
-        onDamage: settings.onDamage,
-        recoveryMemoryBytes: settings.recoveryMemoryBytes,
-        workerUrls: settings.workerUrls,
       });
-      return await Wal.#start(place, { ...settings, pageSize: opened.pageBytes }, resolved.appendTimeoutMs.source !== 'default', opened, lock);
+      const inForce = { ...settings, pageSize: opened.pageBytes };
+      // A notice from before there is anybody to hear it is in the state already.
+      const heard: { wal?: Wal } = {};
+      const running = await startLog(place, inForce, resolved, opened, (notice) => {
+        if (heard.wal !== undefined) heard.wal.#hear(notice);
+      });
+      heard.wal = new Wal(place, lock, opened.report, running);
+      return heard.wal;
     } catch (error) {
       lock.release();
       throw error;
     }
-  }
-
-  static async #start(
-    place: Place,
-    settings: Settings,
-    isTimeoutGiven: boolean,
-    opened: OpenedLog,
-    lock: Pick<LogLock, 'release'>,
-  ): Promise<Wal> {
-    const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
-    for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);
-    const lanes = Array.from({ length: settings.lanes }, (_, index) => Lane.create(index, settings.laneBytes));
-    const key = `${opened.logId.toString(16)}-${opened.incarnation}-${threadId}-${place.directory.path}`;
-    const start: FlusherStart = {
-      directoryPath: place.directory.path,
-      workerUrls: settings.workerUrls,
-      key,
-      control: control.buffer,
-      lanes: lanes.map(({ buffer }) => buffer),
-      logStart: opened,
-      checkpoint: { generation: opened.checkpoint?.generation ?? 0, throughSeq: opened.checkpoint?.throughSeq ?? 0 },
-      settings,
-      isTicking: settings.ticker,
-    };
-    let wal: Wal | undefined;
-    const onNotice = (notice: FlusherNotice): void => wal?.[NOTICE](notice);
-    const host = place.isThreaded ? await FlusherHost.start(start, onNotice) : FlusherHost.inline(start, place.directory, onNotice);
-    const handle: WalHandle = {
-      kind: 'lanewal',
-      memoryVersion: MEMORY_VERSION,
-      key,
-      flusherThreadId: host.threadId,
-      control: control.buffer,
-      lanes: start.lanes,
-      frameSeed: frameSeed(opened.logId, opened.incarnation),
-      pageSize: settings.pageSize,
-      maxJumboBytes: settings.maxJumboBytes,
-      maxParallelCommitBytes: settings.maxParallelCommitBytes,
-      appendTimeoutMs: isTimeoutGiven ? settings.appendTimeoutMs : undefined,
-    };
-    const writer = await connectWal(handle);
-    wal = new Wal({ settings, opened, place, lock, control, lanes, host, writer, handle });
-    return wal;
   }
 
   /** This thread's writer. */
@@ -223,11 +160,12 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** The marks now. Each is read once; together they are no snapshot. */
   marks(): Marks {
+    const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, this.#lanes) - 1;
     const durableSeq = this.#control.durableSeq.load();
     const durableEpoch = this.#control.durableEpoch.load();
     const writtenSeq = this.#control.writtenSeq.load();
     const epoch = this.#control.sealedEpoch.load();
-    return { appendedSeq: this.#appendedSeq(), writtenSeq, durableSeq, durableEpoch, epoch };
+    return { appendedSeq, writtenSeq, durableSeq, durableEpoch, epoch };
   }
 
   /** What the flusher has counted since the log was opened. */
@@ -292,9 +230,7 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** Calls back with each range of commits once it is durable, in order. Returns how to stop. */
   onDurable(callback: (range: DurableRange) => void): () => void {
-    this.#onDurable.add(callback);
-    void this.#follow();
-    return () => this.#onDurable.delete(callback);
+    return this.#publication.listen(callback);
   }
 
   /** @internal Registers something that is brought up to date before the log closes. Returns how to leave. */
@@ -330,53 +266,18 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#lock.release();
   }
 
-  [NOTICE](notice: FlusherNotice): void {
+  #hear(notice: FlusherNotice): void {
     if (notice.kind === 'resumed') this.emit('resumed');
     else this.emit(notice.kind, WalError.fromWire(notice.error));
   }
 
-  async #within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string): Promise<T> {
-    if (timeoutMs === undefined) return this.#hold.during(work);
-    let timer: NodeJS.Timeout | undefined;
-    const timedOut = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.#timedOut(timeoutMs, doing)), timeoutMs);
-    });
-    work.catch(() => undefined);
-    return this.#hold.during(Promise.race([work, timedOut])).finally(() => clearTimeout(timer));
+  #within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string): Promise<T> {
+    return this.#hold.during(withTimeout(work, timeoutMs, () => this.#timedOut(timeoutMs as number, doing)));
   }
 
   #timedOut(timeoutMs: number, doing: string): WalError {
     const reason = this.#control.state === STATE.stalled ? this.#control.failure() : undefined;
     const details = { timeoutMs, state: this.state, ...this.marks() };
     return new WalError('ERR_WAL_TIMEOUT', `Could not ${doing} within ${timeoutMs} ms; it goes on.`, details, reason);
-  }
-
-  /** Last commit below which every sequence is published or void. */
-  #appendedSeq(): number {
-    let end = this.#control.commitSeqNext.load();
-    for (const lane of this.#lanes) {
-      const guard = lane.guard.load();
-      if (guard !== 0 && guard < end) end = guard;
-    }
-    return end - 1;
-  }
-
-  /** Publishes ranges behind the durable mark as long as somebody listens. Does not keep the process alive. */
-  async #follow(): Promise<void> {
-    if (this.#isFollowing) return;
-    this.#isFollowing = true;
-    let published = this.#control.durableSeq.load();
-    while (this.#onDurable.size > 0) {
-      const turn = this.#control.durableTurn.load();
-      const lastSeq = this.#control.durableSeq.load();
-      if (lastSeq > published) {
-        const range = { firstSeq: published + 1, lastSeq, durableEpoch: this.#control.durableEpoch.load() };
-        published = lastSeq;
-        for (const callback of this.#onDurable) callback(range);
-      }
-      if (this.#control.state === STATE.closed || this.#control.state === STATE.failed) break;
-      await this.#control.durableTurn.waitAsync(turn);
-    }
-    this.#isFollowing = false;
   }
 }

@@ -243,15 +243,25 @@ export class WalWriter {
   #refused(refusal: Refusal, timeoutMs: number): WalError {
     const { state } = this.#control;
     if (state === STATE.failed) return this.#control.failure();
-    if (refusal === 'closed') return new WalError('ERR_WAL_CLOSED', 'The log is closing or closed and takes no commits.');
+    if (refusal === 'closed')
+      return new WalError('ERR_WAL_CLOSED', 'The log is closing or closed and takes no commits.');
     const { lane } = this.#laneWriter;
     const details = { lane: lane.index, laneBytes: lane.bytes, stagedBytes: lane.stagedBytes(), timeoutMs, refusal };
     if (state === STATE.stalled) {
       const cause = this.#control.failure();
-      return new WalError('ERR_WAL_STORAGE_FULL', `Lane ${lane.index} is full and the disk is, too: ${cause.message}`, details, cause);
+      return new WalError(
+        'ERR_WAL_STORAGE_FULL',
+        `Lane ${lane.index} is full and the disk is, too: ${cause.message}`,
+        details,
+        cause,
+      );
     }
     if (timeoutMs === 0) {
-      return new WalError('ERR_WAL_LANE_FULL', `Lane ${lane.index} has no space now; retry, or use appendAsync.`, details);
+      return new WalError(
+        'ERR_WAL_LANE_FULL',
+        `Lane ${lane.index} has no space now; retry, or use appendAsync.`,
+        details,
+      );
     }
     const why = refusal === 'locked' ? 'another writer holds it' : 'it is full: the disk does not keep up';
     return new WalError('ERR_WAL_TIMEOUT', `No space in lane ${lane.index} within ${timeoutMs} ms: ${why}.`, details);

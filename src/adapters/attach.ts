@@ -3,7 +3,7 @@
 
 import { invalidArgument, WalError } from '../base/errors.js';
 import { SPACE_COUNT_MAX } from '../epoch/control.js';
-import { replayLog, type ReplayTarget } from '../recovery/replay.js';
+import { type ReplayTarget, replayLog } from '../recovery/replay.js';
 import { scanLog } from '../recovery/scan.js';
 import { PageFile } from '../storage/page-file.js';
 import type { Wal } from '../wal.js';
@@ -35,11 +35,15 @@ const syncedSeqs = new WeakMap<Wal, Map<number, number>>();
  * Threading: the log's owner.
  * Durability: on return the page file holds the log, synced.
  */
-export async function attachPageCache(wal: Wal, { pageFile: path, cache, space = 0 }: AttachOptions): Promise<CachedPages> {
+export async function attachPageCache(
+  wal: Wal,
+  { pageFile: path, cache, space = 0 }: AttachOptions,
+): Promise<CachedPages> {
   checkArguments(path, cache, space);
   const synced = syncedSeqs.get(wal) ?? new Map<number, number>();
   syncedSeqs.set(wal, synced);
-  if (synced.has(space)) throw new WalError('ERR_WAL_EXISTS', `Space ${space} of this log is attached already.`, { space });
+  if (synced.has(space))
+    throw new WalError('ERR_WAL_EXISTS', `Space ${space} of this log is attached already.`, { space });
   synced.set(space, 0);
   const pageFile = openOrCreate(path, wal);
   try {

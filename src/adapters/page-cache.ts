@@ -73,7 +73,9 @@ export class CachedPages {
    */
   read(pageNumber: number): Uint8Array {
     if (!Number.isSafeInteger(pageNumber) || pageNumber < 1 || pageNumber > this.#sizePages) {
-      throw invalidArgument(`Page ${pageNumber} is not one of the ${this.#sizePages} pages of the store.`, { pageNumber });
+      throw invalidArgument(`Page ${pageNumber} is not one of the ${this.#sizePages} pages of the store.`, {
+        pageNumber,
+      });
     }
     const known = this.#dirty.get(pageNumber)?.image ?? this.#cache.get(pageNumber);
     if (known !== undefined) return known;
@@ -122,7 +124,8 @@ export class CachedPages {
     // C1: no page before its log.
     await this.#wal.flush();
     await this.#wal.durable({ seq: throughSeq });
-    for (const [pageNumber, { image }] of pages) if (pageNumber <= sizePages) this.#pageFile.writePage(pageNumber, image);
+    for (const [pageNumber, { image }] of pages)
+      if (pageNumber <= sizePages) this.#pageFile.writePage(pageNumber, image);
     this.#pageFile.setSizePages(sizePages);
     this.#sync();
     for (const [pageNumber, page] of pages) {
@@ -148,7 +151,12 @@ export class CachedPages {
       this.#pageFile.sync();
     } catch (cause) {
       // A second sync would prove nothing (A5): the log still holds every page since the last good checkpoint.
-      this.#failure = new WalError('ERR_WAL_POISONED', 'The sync of the page file failed. Reopen the log to write it again.', {}, cause);
+      this.#failure = new WalError(
+        'ERR_WAL_POISONED',
+        'The sync of the page file failed. Reopen the log to write it again.',
+        {},
+        cause,
+      );
       throw this.#failure;
     }
   }
@@ -184,7 +192,8 @@ export class CacheTransaction {
   /** Writes a whole page; the image is copied. A page beyond the store makes it larger. */
   write(pageNumber: number, image: Uint8Array): void {
     this.#check();
-    if (!Number.isSafeInteger(pageNumber) || pageNumber < 1) throw invalidArgument('Pages count from 1.', { pageNumber });
+    if (!Number.isSafeInteger(pageNumber) || pageNumber < 1)
+      throw invalidArgument('Pages count from 1.', { pageNumber });
     if (!(image instanceof Uint8Array) || image.length !== this.#pageBytes) {
       throw invalidArgument(`An image must have the ${this.#pageBytes} bytes of a page.`, { pageNumber });
     }

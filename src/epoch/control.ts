@@ -61,7 +61,6 @@ export const COUNTERS = [
   'voids',
   'pages',
   'bytesWritten',
-  'writes',
   'syncs',
   'directorySyncs',
   'marksWritten',

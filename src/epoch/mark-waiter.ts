@@ -88,7 +88,8 @@ export class MarkWaiter {
         },
       };
       signal?.addEventListener('abort', onAbort);
-      if (timeoutMs !== undefined) timer = setTimeout(() => this.#giveUp(waiting, this.#timedOut(seq, timeoutMs)), timeoutMs);
+      if (timeoutMs !== undefined)
+        timer = setTimeout(() => this.#giveUp(waiting, this.#timedOut(seq, timeoutMs)), timeoutMs);
       this.#insert(waiting);
       void this.#pump();
     });
@@ -164,12 +165,24 @@ export class MarkWaiter {
     return new WalError(
       'ERR_WAL_TIMEOUT',
       `Commit ${seq} was not ${this.#mark} within ${timeoutMs} ms: ${why}. It stays in the log; wait again.`,
-      { seq, timeoutMs, mark: this.#mark, reached: this.reached(), reason: why, ...(stalled && { reasonCode: stalled.code }) },
+      {
+        seq,
+        timeoutMs,
+        mark: this.#mark,
+        reached: this.reached(),
+        reason: why,
+        ...(stalled && { reasonCode: stalled.code }),
+      },
       stalled,
     );
   }
 }
 
 function aborted(seq: number, signal: AbortSignal): WalError {
-  return new WalError('ERR_WAL_ABORTED', `The wait for commit ${seq} was aborted; the commit itself goes on.`, { seq }, signal.reason);
+  return new WalError(
+    'ERR_WAL_ABORTED',
+    `The wait for commit ${seq} was aborted; the commit itself goes on.`,
+    { seq },
+    signal.reason,
+  );
 }

@@ -38,16 +38,25 @@ export function readSealBounds(
   commitSeqNext: { load(): number },
   lanes: readonly SealedLane[],
 ): SealBounds | undefined {
+  const endSeq = readPublishedEnd(commitSeqNext, lanes);
+  if (endSeq <= firstSeq) return undefined;
+  // A guard that is gone by now belonged to a commit that is published: its tail is seen from here on.
+  const tails = lanes.map((lane) => lane.tail.load());
+  return { firstSeq, endSeq, tails };
+}
+
+/** The first sequence that may not be published yet: everything below it is in a lane, or void. */
+export function readPublishedEnd(
+  commitSeqNext: { load(): number },
+  lanes: readonly Pick<SealedLane, 'guard'>[],
+): number {
   // A commit below this value took its sequence before this load, so its guard was set before it (I3).
   let endSeq = commitSeqNext.load();
   for (const lane of lanes) {
     const guard = lane.guard.load();
     if (guard !== 0 && guard < endSeq) endSeq = guard;
   }
-  if (endSeq <= firstSeq) return undefined;
-  // A guard that is gone by now belonged to a commit that is published: its tail is seen from here on.
-  const tails = lanes.map((lane) => lane.tail.load());
-  return { firstSeq, endSeq, tails };
+  return endSeq;
 }
 
 /** Gathers what a certificate says about an epoch while its lanes are cut. */
@@ -105,10 +114,17 @@ export class EpochTally {
     const voids: number[] = [];
     for (let seq = firstSeq; seq < endSeq; seq += 1) if (!present.has(seq)) voids.push(seq);
     if (!areExplained(voids, deadGuards)) {
-      throw new WalError('ERR_WAL_INVARIANT', 'A commit took a sequence but is in no lane, and no dead writer explains it.', {
-        law: 'an epoch holds a frame or an explained void for each sequence',
-        firstSeq, endSeq, missing: voids.slice(0, 16), deadGuards: deadGuards.slice(0, 16),
-      });
+      throw new WalError(
+        'ERR_WAL_INVARIANT',
+        'A commit took a sequence but is in no lane, and no dead writer explains it.',
+        {
+          law: 'an epoch holds a frame or an explained void for each sequence',
+          firstSeq,
+          endSeq,
+          missing: voids.slice(0, 16),
+          deadGuards: deadGuards.slice(0, 16),
+        },
+      );
     }
     return voids;
   }

@@ -31,7 +31,9 @@ export class FlusherHost {
     this.threadId = flusher.threadId;
     this.#sender = new RequestSender(port, (notice) => onNotice(notice as FlusherNotice));
     port.unref();
-    this.#ended = flusher.ended.then((cause) => this.#onEnd(cause, onNotice));
+    // Everything that was answered is delivered before the port's `close`.
+    const closed = new Promise<void>((resolve) => port.once('close', () => resolve()));
+    this.#ended = flusher.ended.then((cause) => closed.then(() => this.#onEnd(cause, onNotice)));
   }
 
   /** Starts a flusher on a thread of its own. */
@@ -92,11 +94,18 @@ export class FlusherHost {
     const { state } = this.#control;
     this.#port.close();
     if (state !== STATE.closed && state !== STATE.failed) {
-      const error = new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.', {}, cause);
+      const error = new WalError(
+        'ERR_WAL_POISONED',
+        'The flusher thread ended unexpectedly. Reopen the log.',
+        {},
+        cause,
+      );
       this.#control.setFailure(error);
       this.#control.setState(STATE.failed);
       onNotice({ kind: 'failed', error: error.toWire() });
     }
-    this.#sender.rejectAll(state === STATE.closed ? new WalError('ERR_WAL_CLOSED', 'The log is closed.') : this.#control.failure());
+    this.#sender.rejectAll(
+      state === STATE.closed ? new WalError('ERR_WAL_CLOSED', 'The log is closed.') : this.#control.failure(),
+    );
   }
 }

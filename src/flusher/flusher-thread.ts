@@ -66,11 +66,17 @@ export class FlusherThread {
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
     this.#spares = new SparePool(directory, sync);
-    this.#log = new LogWriter(directory, start.logStart, this.#spares, { logFileBytes: settings.logFileBytes, sync }, {
-      rotated: (unfilledBytes) => this.#onRotated(unfilledBytes),
-      synced: () => this.#control.count('syncs'),
-      directorySynced: () => this.#control.count('directorySyncs'),
-    });
+    this.#log = new LogWriter(
+      directory,
+      start.logStart,
+      this.#spares,
+      { logFileBytes: settings.logFileBytes, sync },
+      {
+        rotated: (unfilledBytes) => this.#onRotated(unfilledBytes),
+        synced: () => this.#control.count('syncs'),
+        directorySynced: () => this.#control.count('directorySyncs'),
+      },
+    );
     this.#flusher = new Flusher(this.#control, this.#flusherLanes, this.#log, settings, start.isTicking, {
       stalled: (error) => this.#tell({ kind: 'stalled', error: error.toWire() }),
       resumed: () => this.#tell({ kind: 'resumed' }),
@@ -207,7 +213,15 @@ export class FlusherThread {
     const throughEpoch = throughSeq === nextSeq - 1 ? epoch : 0;
     const { syncedThrough } = this.#log;
     const generation = this.#checkpoint.generation + 1;
-    const record = { logId, incarnation, generation, throughSeq, throughEpoch, syncedThrough, wallClockMs: wallClockMs() };
+    const record = {
+      logId,
+      incarnation,
+      generation,
+      throughSeq,
+      throughEpoch,
+      syncedThrough,
+      wallClockMs: wallClockMs(),
+    };
     writeCheckpointRecord(this.#directory, record, { sync: this.#start.settings.fsync !== 'off' });
     this.#checkpoint = { generation, throughSeq };
     this.#log.release(throughSeq);

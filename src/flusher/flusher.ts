@@ -113,7 +113,12 @@ export class Flusher {
   /** Fails the log: nothing more is written, whoever waits is told. For errors of the host as well. */
   fail(error: WalError): void {
     if (this.#hasEnded()) return;
-    const reason = new WalError('ERR_WAL_POISONED', `The log failed: ${error.message}`, { ...error.details, reasonCode: error.code }, error.cause ?? error);
+    const reason = new WalError(
+      'ERR_WAL_POISONED',
+      `The log failed: ${error.message}`,
+      { ...error.details, reasonCode: error.code },
+      error.cause ?? error,
+    );
     this.#control.setFailure(reason);
     this.#control.setState(STATE.failed);
     for (const request of this.#requests.splice(0)) request.reject(reason);
@@ -323,7 +328,10 @@ export class Flusher {
     control.count('bytesWritten', segmentBytes);
     control.countMax('framesPerEpochMax', certificate.frameCount);
     control.countMax('lanesPerEpochMax', cuts.length);
-    for (const { lane } of cuts) this.#lanesUsed.add(lane.index);
+    for (const { lane, jumboCount } of cuts) {
+      this.#lanesUsed.add(lane.index);
+      control.count('jumbos', jumboCount);
+    }
     control.countMax('lanesUsed', this.#lanesUsed.size);
   }
 }

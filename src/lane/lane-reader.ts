@@ -29,7 +29,8 @@ export interface LaneCut {
   readonly bytes: number;
   /** The bytes in order: views of the lane and of jumbos. */
   readonly pieces: readonly Uint8Array[];
-  /** Bytes of jumbos among them. */
+  /** Jumbos among them, and their bytes. */
+  readonly jumboCount: number;
   readonly jumboBytes: number;
 }
 
@@ -46,6 +47,7 @@ export function cutLane(lane: Lane, tail: number, endSeq: number, visitor: CutVi
   let position = head;
   let frameCount = 0;
   let bytes = 0;
+  let jumboCount = 0;
   let jumboBytes = 0;
   let seqBefore = 0;
   const closeRun = (): void => {
@@ -54,7 +56,10 @@ export function cutLane(lane: Lane, tail: number, endSeq: number, visitor: CutVi
   while (position !== tail) {
     const left = bytesBetween(position, tail);
     const frameBytes = ring.u32(position + at.frameBytes);
-    assert(frameBytes > 0 && frameBytes % FRAME_ALIGNMENT === 0 && frameBytes <= left, 'published bytes are whole frames');
+    assert(
+      frameBytes > 0 && frameBytes % FRAME_ALIGNMENT === 0 && frameBytes <= left,
+      'published bytes are whole frames',
+    );
     const commitSeq = ring.u64(position + at.commitSeq);
     assert(commitSeq > seqBefore, 'sequences ascend within a lane');
     if (commitSeq >= endSeq) break;
@@ -65,6 +70,7 @@ export function cutLane(lane: Lane, tail: number, endSeq: number, visitor: CutVi
       const frame = new Uint8Array(visitor.jumbo(jumboId));
       pieces.push(frame);
       bytes += frame.length;
+      jumboCount += 1;
       jumboBytes += frame.length;
       visit(ByteRing.flat(frame), 0, commitSeq, visitor);
       position = advance(position, frameBytes);
@@ -77,7 +83,7 @@ export function cutLane(lane: Lane, tail: number, endSeq: number, visitor: CutVi
     frameCount += 1;
   }
   closeRun();
-  return { lane, end: position, frameCount, bytes, pieces, jumboBytes };
+  return { lane, end: position, frameCount, bytes, pieces, jumboCount, jumboBytes };
 }
 
 function visit(ring: ByteRing, position: number, commitSeq: number, visitor: CutVisitor): void {

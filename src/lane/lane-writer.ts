@@ -176,7 +176,17 @@ function headerOf(commit: CheckedCommit, commitSeq: number, frameBytes: number, 
   const pageCount = commit.pages.length;
   const sizeCount = commit.sizes.length;
   return {
-    frameBytes, kind, commitSeq, txnId, txnEpoch, beginSeq, recordCount, pageCount, sizeCount, lane, payloadCrc,
+    frameBytes,
+    kind,
+    commitSeq,
+    txnId,
+    txnEpoch,
+    beginSeq,
+    recordCount,
+    pageCount,
+    sizeCount,
+    lane,
+    payloadCrc,
   };
 }
 
@@ -184,7 +194,11 @@ function headerOf(commit: CheckedCommit, commitSeq: number, frameBytes: number, 
 export function checkFrameSize(commit: CheckedCommit): void {
   const frameBytes = frameBytesFor(commit.recordsBytes);
   if (frameBytes <= FRAME_BYTES_MAX) return;
-  throw new WalError('ERR_WAL_RECORD_TOO_LARGE', `A commit takes at most ${FRAME_BYTES_MAX} bytes; this one ${frameBytes}.`, {
-    frameBytes,
-  });
+  throw new WalError(
+    'ERR_WAL_RECORD_TOO_LARGE',
+    `A commit takes at most ${FRAME_BYTES_MAX} bytes; this one ${frameBytes}.`,
+    {
+      frameBytes,
+    },
+  );
 }

@@ -65,7 +65,8 @@ export function decodeCheckpointRecord(bytes: Uint8Array): CheckpointRecord | st
   if (bytes.length < CHECKPOINT_RECORD.bytes) return 'a checkpoint record is cut short';
   const view = new DataView(bytes.buffer, bytes.byteOffset, CHECKPOINT_RECORD.bytes);
   if (view.getUint32(at.magic, true) !== CHECKPOINT_MAGIC) return 'no checkpoint magic';
-  if (crc32c(bytes.subarray(0, at.crc)) !== view.getUint32(at.crc, true)) return 'a checkpoint record fails its checksum';
+  if (crc32c(bytes.subarray(0, at.crc)) !== view.getUint32(at.crc, true))
+    return 'a checkpoint record fails its checksum';
   const reserved = bytes.subarray(at.reserved0, at.crc).some((byte) => byte !== 0);
   if (view.getUint16(at.version, true) !== FORMAT_VERSION || view.getUint16(at.flags, true) !== 0 || reserved) {
     throw new WalError('ERR_WAL_VERSION', 'The version of the checkpoint record is unknown. Use a newer library.');
@@ -115,7 +116,11 @@ export function readCheckpointSlots(directory: Directory): CheckpointSlots {
  * Durability: synced on return when `sync` is set, the name of a new slot too. Torn by a crash, the other slot counts.
  * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO
  */
-export function writeCheckpointRecord(directory: Directory, record: CheckpointRecord, options: { sync: boolean }): void {
+export function writeCheckpointRecord(
+  directory: Directory,
+  record: CheckpointRecord,
+  options: { sync: boolean },
+): void {
   const name = CHECKPOINT_NAMES[record.generation % 2] as string;
   const isNew = !directory.list().includes(name);
   const file: LogFile = directory.open(name, isNew ? 'create' : 'write');

@@ -66,12 +66,14 @@ export function encodeFileHeader(header: FileHeader): Uint8Array<ArrayBuffer> {
 export function decodeFileHeader(bytes: Uint8Array): FileHeader | FileRefusal {
   if (bytes.length < FILE_HEADER_BYTES) return { refused: 'foreign', reason: 'the file is shorter than a header' };
   const view = new DataView(bytes.buffer, bytes.byteOffset, FILE_HEADER_BYTES);
-  const isOurs = view.getUint32(at.magicLow, true) === FILE_MAGIC_LOW && view.getUint32(at.magicHigh, true) === FILE_MAGIC_HIGH;
+  const isOurs =
+    view.getUint32(at.magicLow, true) === FILE_MAGIC_LOW && view.getUint32(at.magicHigh, true) === FILE_MAGIC_HIGH;
   if (!isOurs) return { refused: 'foreign', reason: 'no log file magic' };
   if (crc32c(bytes.subarray(0, at.headerCrc)) !== view.getUint32(at.headerCrc, true)) {
     return { refused: 'damaged', reason: 'the file header fails its checksum' };
   }
-  if (view.getUint16(at.version, true) !== FORMAT_VERSION) return { refused: 'version', reason: 'the format version is unknown' };
+  if (view.getUint16(at.version, true) !== FORMAT_VERSION)
+    return { refused: 'version', reason: 'the format version is unknown' };
   const flags = view.getUint16(at.flags, true);
   const reserved = bytes.subarray(at.reserved1, at.headerCrc).some((byte) => byte !== 0);
   if ((flags & ~FLAGS_KNOWN) !== 0 || reserved || view.getUint32(at.reserved0, true) !== 0) {

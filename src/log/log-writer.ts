@@ -147,7 +147,11 @@ export class LogWriter {
 
   /** Recycles every older file that holds nothing above `throughSeq`, oldest first. */
   release(throughSeq: number): void {
-    for (let file = this.#olderFiles[0]; file !== undefined && file.endSeq - 1 <= throughSeq; file = this.#olderFiles[0]) {
+    for (
+      let file = this.#olderFiles[0];
+      file !== undefined && file.endSeq - 1 <= throughSeq;
+      file = this.#olderFiles[0]
+    ) {
       this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
       this.#olderFiles.shift();
     }

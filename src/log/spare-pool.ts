@@ -25,7 +25,10 @@ export class SparePool {
   constructor(directory: Directory, sync: boolean) {
     this.#directory = directory;
     this.#sync = sync;
-    const present = directory.list().map(parseSpareFileName).filter((index) => index !== undefined);
+    const present = directory
+      .list()
+      .map(parseSpareFileName)
+      .filter((index) => index !== undefined);
     this.#indexes = present.sort((a, b) => a - b);
     this.#indexNext = (this.#indexes.at(-1) ?? -1) + 1;
   }

@@ -126,7 +126,8 @@ function checkSizes({ dbSizePages, sizes }: CommitInput, bounds: CommitBounds): 
     checkSpace(space, bounds);
     if (seen.has(space)) throw invalidArgument(`The size of space ${space} is given twice.`, { space });
     seen.add(space);
-    if (!isWhole(pages, 0, pageNumberMax(bounds))) throw invalidArgument('A size must be a whole number of pages.', { space, pages });
+    if (!isWhole(pages, 0, pageNumberMax(bounds)))
+      throw invalidArgument('A size must be a whole number of pages.', { space, pages });
   }
   return all;
 }
@@ -168,8 +169,10 @@ function checkImage(image: Uint8Array, name: string, pageNumber: number, pageByt
 function checkOperation(operation: Operation, bounds: CommitBounds): void {
   const { code, bytes, space = 0 } = operation;
   checkSpace(space, bounds);
-  if (!isWhole(code, 1, Number.MAX_SAFE_INTEGER)) throw invalidArgument('An operation code is a whole number from 1.', { code });
-  if (!(bytes instanceof Uint8Array)) throw invalidArgument('The bytes of an operation must be a Uint8Array.', { code });
+  if (!isWhole(code, 1, Number.MAX_SAFE_INTEGER))
+    throw invalidArgument('An operation code is a whole number from 1.', { code });
+  if (!(bytes instanceof Uint8Array))
+    throw invalidArgument('The bytes of an operation must be a Uint8Array.', { code });
   if (bytes.length > OPERATION_BYTES_MAX) {
     throw new WalError('ERR_WAL_RECORD_TOO_LARGE', `An operation holds at most ${OPERATION_BYTES_MAX} bytes.`, {
       bytes: bytes.length,

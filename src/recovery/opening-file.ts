@@ -65,13 +65,13 @@ export function buildOpeningFile(
   if (spare !== undefined) directory.rename(spare, unfinished);
   const file = directory.open(unfinished, spare === undefined ? 'create' : 'write');
   try {
+    const isScrubbed = spare !== undefined && scrub(file);
     const fileBytes = fill(file, Math.max(logFileBytes, bytesNeeded), spare === undefined ? undefined : bytesNeeded);
     const copied = copyTail(file, tail, identity);
     // The header must not become durable before what it vouches for.
-    if (sync && tail.bytes > 0) file.sync();
+    if (sync && (tail.bytes > 0 || isScrubbed)) file.sync();
     const syncedThrough = sync ? copied.position.epoch : syncedBefore;
-    const flags = FILE_FLAG.opening | (spare === undefined ? 0 : FILE_FLAG.recycled);
-    const header = { ...identity, flags, start: tail.base, syncedThrough, wallClockMs: wallClockMs(), fileBytes };
+    const header = { ...identity, flags: FILE_FLAG.opening, start: tail.base, syncedThrough, wallClockMs: wallClockMs(), fileBytes };
     file.write([encodeFileHeader(header)], 0);
     if (sync) file.sync();
     directory.rename(unfinished, name);
@@ -106,6 +106,28 @@ function sizeOf(directory: Directory, name: string): number {
     return file.size();
   } finally {
     file.close();
+  }
+}
+
+/**
+ * Makes a spare all zeros; returns whether it was not.
+ *
+ * An opening that a power cut undid gave the spare its name back, with a copied tail in it, under the very incarnation
+ * and file number that this opening uses. The tail found now may be shorter, and then the old copy would go on with it.
+ */
+function scrub(file: LogFile): boolean {
+  const piece = Buffer.alloc(COPY_BYTES);
+  const zeros = Buffer.alloc(COPY_BYTES);
+  let isScrubbed = false;
+  for (let at = 0; ; ) {
+    const bytes = file.read(piece, at);
+    if (bytes === 0) return isScrubbed;
+    const blank = zeros.subarray(0, bytes);
+    if (!piece.subarray(0, bytes).equals(blank)) {
+      file.write([blank], at);
+      isScrubbed = true;
+    }
+    at += bytes;
   }
 }
 

@@ -104,7 +104,8 @@ function judge(directory: Directory, log: LogFiles, chain: Chain): Omit<LogScan,
   else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, end, syncedThrough));
   const droppedBytes = dropped(chain, rests);
   const { id: row, verdict } = verdictRow({
-    isFileMissing: missing !== undefined,
+    // A file that was refused is there: nothing has to be put back, something has to be put right.
+    isFileMissing: missing !== undefined && log.refused.length === 0,
     isBelowSynced,
     isHeaderLost: orphans.length > 0,
     isContradictory: misfit || log.refused.length > 0 || chain.flaws.length > 0,

@@ -260,8 +260,16 @@ export function decodeCertificate(region: Uint8Array): (Certificate & { crc: num
     crc,
   };
   const { epoch, firstSeq, endSeq, pageCount, voids, lanes, sizes } = certificate;
-  const numbers = [epoch, firstSeq, endSeq, pageCount, ...lanes.map((share) => share.bytes), ...sizes.map((size) => size.pages)];
-  if (numbers.some(Number.isNaN) || voids.some(Number.isNaN)) return damaged('a number of a certificate is out of range');
+  const numbers = [
+    epoch,
+    firstSeq,
+    endSeq,
+    pageCount,
+    ...lanes.map((share) => share.bytes),
+    ...sizes.map((size) => size.pages),
+  ];
+  if (numbers.some(Number.isNaN) || voids.some(Number.isNaN))
+    return damaged('a number of a certificate is out of range');
   return certificate;
 }
 

@@ -1,6 +1,6 @@
 // Builds segments: an epoch's frames with header and certificate, or a mark. Knows nothing of files: the place is given.
 
-import { encodeCertificate, encodeSegmentHeader, type Certificate, type SegmentDigest } from './codec.js';
+import { type Certificate, encodeCertificate, encodeSegmentHeader, type SegmentDigest } from './codec.js';
 import { SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';
 
 /** Where a segment will stand, and behind what. */

@@ -54,7 +54,10 @@ export function answerRequests(port: MessagePort, answer: (body: unknown) => unk
     try {
       port.postMessage({ answer: request, result: await answer(body) } satisfies AnswerMessage);
     } catch (thrown) {
-      port.postMessage({ answer: request, error: toWalError(thrown, 'do what was asked').toWire() } satisfies AnswerMessage);
+      port.postMessage({
+        answer: request,
+        error: toWalError(thrown, 'do what was asked').toWire(),
+      } satisfies AnswerMessage);
     }
   });
 }

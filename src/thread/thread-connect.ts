@@ -40,6 +40,6 @@ export async function sendPort(target: number, key: string): Promise<MessagePort
   }
 }
 
+export { isMainThread, MessageChannel, type MessagePort } from 'node:worker_threads';
 /** The id of this thread; 0 on the main thread. */
 export { threadId };
-export { isMainThread, MessageChannel, type MessagePort } from 'node:worker_threads';

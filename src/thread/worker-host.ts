@@ -2,7 +2,7 @@
 
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { WalError } from '../base/errors.js';
-import { type WorkerName, workerUrl, type WorkerUrls } from './worker-files.js';
+import { type WorkerName, type WorkerUrls, workerUrl } from './worker-files.js';
 
 /** What a worker is started with; `body` is up to it. */
 export interface WorkerStart {

@@ -1,0 +1,78 @@
+// From an opened log on disk to a running one: shared memory, flusher, handle, this thread's writer. The second half of
+// openWal; wal.ts sequences it behind the lock and recovery.
+
+import { connectWal } from './connect.js';
+import { Control, MEMORY_VERSION } from './epoch/control.js';
+import { FlusherHost } from './flusher/flusher-host.js';
+import type { FlusherNotice, FlusherStart } from './flusher/messages.js';
+import { frameSeed } from './frame/codec.js';
+import type { WalHandle } from './handle.js';
+import { Lane } from './lane/lane.js';
+import type { OpenedLog } from './recovery/opening.js';
+import type { ResolvedSettings, Settings } from './settings.js';
+import type { Directory } from './storage/directory.js';
+import type { LogLock } from './storage/lock.js';
+import { threadId } from './thread/thread-connect.js';
+import type { WalWriter } from './writer.js';
+
+/** What a log is opened on. */
+export interface Place {
+  readonly directory: Directory;
+  /** Takes the exclusive lock. */
+  lock(): Pick<LogLock, 'release'>;
+  /** Whether the flusher gets a thread of its own, which needs a directory of the file system. */
+  readonly isThreaded: boolean;
+}
+
+/** The parts of a running log. */
+export interface RunningLog {
+  readonly settings: Settings;
+  readonly control: Control;
+  readonly lanes: readonly Lane[];
+  readonly host: FlusherHost;
+  readonly handle: WalHandle;
+  readonly writer: WalWriter;
+}
+
+/** Starts an opened log. */
+export async function startLog(
+  place: Place,
+  settings: Settings,
+  resolved: ResolvedSettings,
+  opened: OpenedLog,
+  onNotice: (notice: FlusherNotice) => void,
+): Promise<RunningLog> {
+  const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
+  for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);
+  const lanes = Array.from({ length: settings.lanes }, (_, index) => Lane.create(index, settings.laneBytes));
+  const { path } = place.directory;
+  const start: FlusherStart = {
+    directoryPath: path,
+    workerUrls: settings.workerUrls,
+    // No two openings of a process share it.
+    key: `${opened.logId.toString(16)}-${opened.incarnation}-${threadId}-${path}`,
+    control: control.buffer,
+    lanes: lanes.map(({ buffer }) => buffer),
+    logStart: opened,
+    checkpoint: { generation: opened.checkpoint?.generation ?? 0, throughSeq: opened.checkpoint?.throughSeq ?? 0 },
+    settings,
+    isTicking: settings.ticker,
+  };
+  const host = place.isThreaded
+    ? await FlusherHost.start(start, onNotice)
+    : FlusherHost.inline(start, place.directory, onNotice);
+  const handle: WalHandle = {
+    kind: 'lanewal',
+    memoryVersion: MEMORY_VERSION,
+    key: start.key,
+    flusherThreadId: host.threadId,
+    control: control.buffer,
+    lanes: start.lanes,
+    frameSeed: frameSeed(opened.logId, opened.incarnation),
+    pageSize: settings.pageSize,
+    maxJumboBytes: settings.maxJumboBytes,
+    maxParallelCommitBytes: settings.maxParallelCommitBytes,
+    appendTimeoutMs: resolved.appendTimeoutMs.source === 'default' ? undefined : settings.appendTimeoutMs,
+  };
+  return { settings, control, lanes, host, handle, writer: await connectWal(handle) };
+}
