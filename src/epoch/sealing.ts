@@ -59,25 +59,29 @@ export function readPublishedEnd(
   return endSeq;
 }
 
-/** Gathers what a certificate says about an epoch while its lanes are cut. */
+/** Gathers what a certificate says about an epoch while its lanes are cut. Used again for every epoch. */
 export class EpochTally {
   readonly #sequences: number[] = [];
   readonly #sizes = new Map<number, { commitSeq: number; pages: number }>();
-  #checksums = new Uint32Array(256);
+  /** Frame header checksums as they will be digested: little-endian, in the order of the frames on disk. */
+  #checksums = new DataView(new ArrayBuffer(4096));
   pageCount = 0;
+
+  /** Forgets the epoch before. */
+  reset(): void {
+    this.#sequences.length = 0;
+    this.#sizes.clear();
+    this.pageCount = 0;
+  }
 
   get frameCount(): number {
     return this.#sequences.length;
   }
 
   frame(commitSeq: number, headerCrc: number, pageCount: number): void {
-    const index = this.#sequences.push(commitSeq) - 1;
-    if (index === this.#checksums.length) {
-      const larger = new Uint32Array(this.#checksums.length * 2);
-      larger.set(this.#checksums);
-      this.#checksums = larger;
-    }
-    this.#checksums[index] = headerCrc;
+    const offset = (this.#sequences.push(commitSeq) - 1) * 4;
+    if (offset === this.#checksums.byteLength) this.#grow();
+    this.#checksums.setUint32(offset, headerCrc, true);
     this.pageCount += pageCount;
   }
 
@@ -86,17 +90,20 @@ export class EpochTally {
     if (known === undefined || known.commitSeq < commitSeq) this.#sizes.set(space, { commitSeq, pages });
   }
 
-  /** CRC32C of all frame header checksums in the order of the frames on disk. */
+  /** CRC32C of all frame header checksums. */
   framesDigest(): number {
-    const view = new DataView(new ArrayBuffer(this.frameCount * 4));
-    for (let index = 0; index < this.frameCount; index += 1) {
-      view.setUint32(index * 4, this.#checksums[index] as number, true);
-    }
-    return crc32c(new Uint8Array(view.buffer));
+    return crc32c(new Uint8Array(this.#checksums.buffer, 0, this.frameCount * 4));
+  }
+
+  #grow(): void {
+    const larger = new Uint8Array(this.#checksums.byteLength * 2);
+    larger.set(new Uint8Array(this.#checksums.buffer));
+    this.#checksums = new DataView(larger.buffer);
   }
 
   /** Sizes the epoch set, ascending by space. */
   sizes(): { space: number; pages: number }[] {
+    if (this.#sizes.size === 0) return [];
     const entries = [...this.#sizes].map(([space, { pages }]) => ({ space, pages }));
     return entries.sort((a, b) => a.space - b.space);
   }

@@ -6,7 +6,7 @@
 import { toWalError, WalError } from '../base/errors.js';
 import { type Control, SLEEP, STATE } from '../epoch/control.js';
 import type { LogWriter } from '../log/log-writer.js';
-import { type BuiltSegment, buildEpochSegment, buildMarkSegment } from '../segment/segment-writer.js';
+import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
 
 /** The settings that the flusher uses. */
@@ -57,6 +57,7 @@ export class Flusher {
   readonly #settings: FlusherSettings;
   readonly #events: FlusherEvents;
   readonly #requests: FlushRequest[] = [];
+  readonly #scratch = new SegmentScratch();
   readonly #lanesUsed = new Set<number>();
   #isTicking: boolean;
   #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
@@ -188,7 +189,7 @@ export class Flusher {
     const sealed = this.#lanes.seal(epoch + 1, nextSeq);
     if (sealed === undefined) return;
     const frames = sealed.cuts.flatMap(({ pieces }) => pieces);
-    this.#pending = { sealed, segment: buildEpochSegment(sealed.certificate, frames) };
+    this.#pending = { sealed, segment: buildEpochSegment(sealed.certificate, frames, this.#scratch) };
     this.#control.sealedEpoch.store(epoch + 1);
     this.#unsealedSinceMs = undefined;
     this.#demandedSinceMs = undefined;

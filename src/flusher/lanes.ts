@@ -6,7 +6,7 @@ import { WalError } from '../base/errors.js';
 import type { Control } from '../epoch/control.js';
 import { type DeadGuard, EpochTally, readSealBounds } from '../epoch/sealing.js';
 import { GUARD_IDLE, type Lane } from '../lane/lane.js';
-import { cutLane, type LaneCut } from '../lane/lane-reader.js';
+import { type CutVisitor, cutLane, type LaneCut } from '../lane/lane-reader.js';
 import type { Certificate } from '../segment/codec.js';
 
 /** The id with which the flusher takes over locks; writers start at 2. */
@@ -30,6 +30,13 @@ export class FlusherLanes {
   readonly #lanes: readonly Lane[];
   readonly #jumbos = new Map<number, HeldJumbo>();
   readonly #receiveJumbos: () => void;
+  readonly #tally = new EpochTally();
+  /** Cutting an epoch feeds the tally. */
+  readonly #visitor: CutVisitor = {
+    frame: (commitSeq, headerCrc, pageCount) => this.#tally.frame(commitSeq, headerCrc, pageCount),
+    size: (commitSeq, space, pages) => this.#tally.size(commitSeq, space, pages),
+    jumbo: (jumboId) => this.#jumbo(jumboId),
+  };
   #deadGuards: DeadGuard[] = [];
 
   /** @param receiveJumbos - takes in what writers have posted so far, by calling {@link holdJumbo} */
@@ -71,13 +78,9 @@ export class FlusherLanes {
   seal(epoch: number, firstSeq: number): SealedEpoch | undefined {
     const bounds = readSealBounds(firstSeq, this.#control.commitSeqNext, this.#lanes);
     if (bounds === undefined) return undefined;
-    const tally = new EpochTally();
-    const visitor = {
-      frame: tally.frame.bind(tally),
-      size: tally.size.bind(tally),
-      jumbo: (jumboId: number) => this.#jumbo(jumboId),
-    };
-    const all = this.#lanes.map((lane, index) => cutLane(lane, bounds.tails[index] as number, bounds.endSeq, visitor));
+    const tally = this.#tally;
+    tally.reset();
+    const all = this.#lanes.map((lane, index) => cutLane(lane, bounds.tails[index] as number, bounds.endSeq, this.#visitor));
     const cuts = all.filter(({ frameCount }) => frameCount > 0);
     // Read last: a writer reaped after the tails were read may still be seen, one before it must be (I5).
     const voids = tally.voids(bounds, this.#deadGuards);

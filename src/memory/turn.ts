@@ -5,7 +5,11 @@
 // A sleeper counts itself before it waits and the announcer changes the word before it looks at the count, so one of the
 // two sees the other. A sleeper that dies stays counted; that costs needless notifies, nothing else.
 
+import { monotonicMs } from '../base/clock.js';
 import type { Word32 } from './words.js';
+
+/** Looks at the word between two looks at the clock, which costs as much as several of them. */
+const LOOKS_PER_CLOCK = 32;
 
 /** A turn word and the number of its sleepers. */
 export class Turn {
@@ -26,6 +30,19 @@ export class Turn {
   announce(): void {
     this.#word.add(1);
     if (this.#sleepers.load() > 0) this.#word.notify();
+  }
+
+  /**
+   * Looks at the turn without sleeping, at most `spinMs`; true if it is no longer `seen`.
+   *
+   * Only for a thread that waits alone: as soon as anybody sleeps, the processor is worth more to somebody else.
+   */
+  spin(seen: number, spinMs: number): boolean {
+    const endMs = monotonicMs() + spinMs;
+    do {
+      for (let look = 0; look < LOOKS_PER_CLOCK; look += 1) if (this.#word.load() !== seen) return true;
+    } while (this.#sleepers.load() === 0 && monotonicMs() < endMs);
+    return false;
   }
 
   /** Blocks while the turn is `seen`, at most `timeoutMs`. */

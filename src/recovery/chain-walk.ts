@@ -196,7 +196,7 @@ export class ChainWalk {
    * Whether the chain may begin with `next`, because the store holds all before it.
    *
    * Files below the checkpoint go one by one, and a removal that was not synced comes undone in a crash: then files are
-   * missing between those that are there, and that is no damage. Bad bytes in a file that is there are (R8).
+   * missing between those that are there, and that is no damage. Bad bytes in a file that is there are (R2).
    */
   #startsAnew(next: ListedFile, end: ChainEnd): boolean {
     const { start } = next.header;

@@ -1,5 +1,5 @@
 // Looks at everything behind the end of the chain, in steps of 4 KiB: what the newest incarnation wrote there tells how
-// far the log was known to be synced (S), and is counted as dropped. Bytes of older times prove nothing (R5).
+// far the log was known to be synced (S), and is counted as dropped. Bytes of older times prove nothing (R6, R8).
 
 import { decodeSegmentHeader } from '../segment/codec.js';
 import { SEGMENT_ALIGNMENT, SEGMENT_HEADER, SEGMENT_MAGIC } from '../segment/layout.js';

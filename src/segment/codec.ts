@@ -169,17 +169,23 @@ function listedBytes(voids: number, lanes: number, sizes: number): number {
   );
 }
 
-/** The certificate region of a segment whose frames take `framesBytes`: listed parts, padding, checksum. */
+/**
+ * The certificate region of a segment whose frames take `framesBytes`: listed parts, padding, checksum.
+ *
+ * @param scratch - memory to use if it is large enough; new memory otherwise
+ */
 export function encodeCertificate(
   certificate: Certificate,
   framesBytes: number,
-): { bytes: Uint8Array<ArrayBuffer>; crc: number } {
+  scratch?: Uint8Array,
+): { bytes: Uint8Array; crc: number } {
   const { voids, lanes, sizes } = certificate;
   const listed = listedBytes(voids.length, lanes.length, sizes.length);
   const before = SEGMENT_HEADER.bytes + framesBytes;
-  const total = Math.ceil((before + listed + CERTIFICATE_CRC_BYTES) / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT - before;
-  const bytes = new Uint8Array(total);
-  const view = new DataView(bytes.buffer);
+  const total = alignedUp(before + listed + CERTIFICATE_CRC_BYTES) - before;
+  const bytes = scratch !== undefined && scratch.length >= total ? scratch.subarray(0, total) : new Uint8Array(total);
+  bytes.fill(0);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, total);
   view.setUint32(C.magic, CERTIFICATE_MAGIC, true);
   view.setUint16(C.version, FORMAT_VERSION, true);
   view.setUint16(C.flags, certificate.flags, true);
@@ -213,6 +219,10 @@ export function encodeCertificate(
   const crc = crc32c(bytes.subarray(0, total - CERTIFICATE_CRC_BYTES));
   view.setUint32(total - CERTIFICATE_CRC_BYTES, crc, true);
   return { bytes, crc };
+}
+
+function alignedUp(bytes: number): number {
+  return Math.ceil(bytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
 }
 
 /** Decodes a whole certificate region and checks its checksum and its lists against each other. */

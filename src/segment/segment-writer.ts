@@ -1,7 +1,7 @@
 // Builds segments: an epoch's frames with header and certificate, or a mark. Knows nothing of files: the place is given.
 
 import { type Certificate, encodeCertificate, encodeSegmentHeader, type SegmentDigest } from './codec.js';
-import { SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';
+import { SEGMENT_ALIGNMENT, SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';
 
 /** Where a segment will stand, and behind what. */
 export interface Place {
@@ -23,9 +23,20 @@ export interface BuiltSegment {
   encode(place: Place): { pieces: Uint8Array[] } & SegmentDigest;
 }
 
+/** Memory that one segment after the other is built in; a segment is written before the next one is built. */
+export class SegmentScratch {
+  readonly header = new Uint8Array(SEGMENT_HEADER.bytes);
+  /** Enough for most certificates; a larger one gets memory of its own. */
+  readonly certificate = new Uint8Array(2 * SEGMENT_ALIGNMENT);
+}
+
 /** The segment of one sealed epoch; `frames` are its bytes in order, views of lane memory. */
-export function buildEpochSegment(certificate: Certificate, frames: readonly Uint8Array[]): BuiltSegment {
-  return build(SEGMENT_KIND.epoch, 0, certificate, frames);
+export function buildEpochSegment(
+  certificate: Certificate,
+  frames: readonly Uint8Array[],
+  scratch = new SegmentScratch(),
+): BuiltSegment {
+  return build(SEGMENT_KIND.epoch, 0, certificate, frames, scratch);
 }
 
 /** A mark behind `epoch`: no frames; carries what was synced, and whether the log was closed in order. */
@@ -42,20 +53,26 @@ export function buildMarkSegment(epoch: number, nextSeq: number, isClean: boolea
     lanes: [],
     sizes: [],
   };
-  return build(SEGMENT_KIND.mark, isClean ? SEGMENT_FLAG.clean : 0, certificate, []);
+  return build(SEGMENT_KIND.mark, isClean ? SEGMENT_FLAG.clean : 0, certificate, [], new SegmentScratch());
 }
 
-function build(kind: number, flags: number, certificate: Certificate, frames: readonly Uint8Array[]): BuiltSegment {
+function build(
+  kind: number,
+  flags: number,
+  certificate: Certificate,
+  frames: readonly Uint8Array[],
+  scratch: SegmentScratch,
+): BuiltSegment {
   const { epoch, firstSeq, endSeq, frameCount, lanes } = certificate;
   const framesBytes = frames.reduce((sum, piece) => sum + piece.length, 0);
-  const { bytes, crc } = encodeCertificate(certificate, framesBytes);
+  const { bytes, crc } = encodeCertificate(certificate, framesBytes, scratch.certificate);
   const segmentBytes = SEGMENT_HEADER.bytes + framesBytes + bytes.length;
   return {
     segmentBytes,
     epoch,
     endSeq,
     encode(place) {
-      const header = new Uint8Array(SEGMENT_HEADER.bytes);
+      const { header } = scratch;
       const headerCrc = encodeSegmentHeader(header, {
         ...place,
         kind,

@@ -81,8 +81,7 @@ async function replay(options: ReplayOptions): Promise<boolean> {
     const { trace, base } = input;
     const { pageBytes, pages: basePages } = base;
     return runReplay({ dbPath: db, trace, pageBytes, basePages, copies, writers, transactions, settings, ackFile, onProgress });
-  });
-  progress.end();
+  }).finally(() => progress.end());
   if (checkpoint) await finished.checkpointAndClose();
   const hashes = checkpoint ? pageFilePaths(db, copies).map(sha256OfFile) : null;
   print(options, { ...resultOf(finished.outcome, input), copies, writers, transactionsPerCopy: transactions, sha256: hashes });

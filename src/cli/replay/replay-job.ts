@@ -143,7 +143,8 @@ class Replay {
   async #append(schedule: SharedSchedule): Promise<{ tallies: WriterTally[]; seconds: number }> {
     const { writers, trace } = this.#job;
     const starts = Array.from({ length: writers }, (_, writer): ReplayWriterStart => {
-      return { writer, handle: this.#wal.handle, trace, schedule: schedule.memory, sequences: this.#memory };
+      const { handle, settings } = this.#wal;
+      return { writer, handle, trace, schedule: schedule.memory, sequences: this.#memory, fsync: settings.fsync };
     });
     const running = await Promise.all(starts.map((start) => this.#startWriter(start)));
     const startedMs = monotonicMs();

@@ -9,6 +9,7 @@ import type { Commit } from '../../commit.js';
 import { connectWal } from '../../connect.js';
 import type { WalHandle } from '../../handle.js';
 import type { CommitInput, PageWrite } from '../../record/commit.js';
+import type { FsyncPolicy } from '../../settings.js';
 import type { MessagePort } from '../../thread/thread-connect.js';
 import type { WalWriter } from '../../writer.js';
 import { type Claim, type ScheduleMemory, SharedSchedule } from '../trace/schedule.js';
@@ -23,6 +24,7 @@ export interface ReplayWriterStart {
   readonly trace: SqliteTrace;
   readonly schedule: ScheduleMemory;
   readonly sequences: SequencesMemory;
+  readonly fsync: FsyncPolicy;
 }
 
 /** What a writer has appended. */
@@ -111,8 +113,14 @@ class ReplayWriter {
       const oldest = this.#window.shift();
       if (oldest === undefined) return;
       this.#windowBytes -= oldest.bytes;
-      this.#patiently(() => oldest.commit.waitDurable(WAIT_MS));
+      this.#patiently(() => this.#waitFor(oldest.commit));
     }
+  }
+
+  /** Under `normal` one sync is for many segments, and who waited for it after each would make it one for one. */
+  #waitFor(commit: Commit): void {
+    if (this.#start.fsync === 'normal') commit.waitWritten(WAIT_MS);
+    else commit.waitDurable(WAIT_MS);
   }
 
   /** Runs what may time out again and again, until it is done or the replay was stopped. */

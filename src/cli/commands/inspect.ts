@@ -1,0 +1,183 @@
+// `lanewal inspect`: what is in a log, segment by segment. Printed while it is read, whatever the log's length.
+
+import type { Command } from 'commander';
+import { FILE_FLAG } from '../../log/layout.js';
+import type { ReplayCommit } from '../../recovery/replay.js';
+import { type LogScan, reportOf } from '../../recovery/scan.js';
+import { CERTIFICATE_FLAG, SEGMENT_FLAG, SEGMENT_KIND } from '../../segment/layout.js';
+import { EXIT } from '../exit-status.js';
+import { logDirectoryOf, scanSteadily, segmentsOfChain, type VisitedSegment } from '../log-reading.js';
+import { filePath } from '../option-values.js';
+import { printLine, printPairs, printTable, StreamedOutput } from '../output.js';
+
+/** Segments in one table for people; columns are as wide as the widest cell of a table. */
+const ROWS_PER_TABLE = 500;
+
+/** Adds the command. `finish` gets the exit status. */
+export function addInspect(program: Command, finish: (status: number) => void): void {
+  program
+    .command('inspect')
+    .summary('print files, segments, frames and certificates of a log')
+    .description(
+      'Prints what the log of DB (the directory DB-wal) holds: its files, and the segments that recovery would ' +
+        'replay, in order. With --json also every frame (one commit) with its pages. Takes no lock and changes ' +
+        'nothing; works right after a crash and beside a running writer. A missing log is an empty one.',
+    )
+    .argument('<db>', 'the database whose log it is', filePath)
+    .option('--json', 'print everything as one JSON document')
+    .action(async (db: string, { json }: { json?: boolean }) => {
+      const directory = logDirectoryOf(db);
+      const scan = await scanSteadily(directory);
+      const segments = segmentsOfChain(directory, scan);
+      if (json === true) await printDocument(scan, segments);
+      else printTables(scan, segments);
+      finish(scan.damage.length > 0 ? EXIT.damaged : EXIT.done);
+    });
+}
+
+async function printDocument(scan: LogScan, segments: Iterable<VisitedSegment>): Promise<void> {
+  const output = new StreamedOutput();
+  await output.write(`{"files":${JSON.stringify(filesOf(scan))},\n"segments":[`);
+  let separator = '\n';
+  for (const segment of segments) {
+    const { frames: _, certificate, ...head } = describe(segment);
+    await output.write(`${separator}${JSON.stringify(head).slice(0, -1)},"frames":[`);
+    let comma = '';
+    for (const commit of segment.commits()) {
+      await output.write(`${comma}\n${JSON.stringify(frameOf(commit))}`);
+      comma = ',';
+    }
+    await output.write(`],"certificate":${JSON.stringify(certificate)}}`);
+    separator = ',\n';
+  }
+  const { firstSeq, lastSeq, tail, droppedBytes, damage, cleanlyClosed } = reportOf(scan);
+  const { checkpoint = null, syncedThrough } = scan;
+  const rest = { tail, firstSeq, lastSeq, syncedThrough, cleanlyClosed, droppedBytes, damage, checkpoint };
+  await output.write(`],\n${JSON.stringify(rest).slice(1)}\n`);
+  await output.flush();
+}
+
+/** The log files, those without a readable header last. */
+function filesOf({ log, chain }: LogScan) {
+  const listed = log.files.map(({ name, fileNumber, bytes, header }) => {
+    const part = chain.files.find(({ file }) => file.name === name);
+    return {
+      name,
+      fileNumber,
+      incarnation: header.incarnation,
+      bytes,
+      usedBytes: part?.endOffset ?? 0,
+      logId: header.logId,
+      pageSize: header.pageBytes,
+      startEpoch: header.start.epoch,
+      startSeq: header.start.nextSeq,
+      endSeq: part?.end.nextSeq ?? header.start.nextSeq,
+      segments: part?.segments ?? 0,
+      syncedThrough: header.syncedThrough,
+      isOpening: (header.flags & FILE_FLAG.opening) !== 0,
+      isRecycled: (header.flags & FILE_FLAG.recycled) !== 0,
+      wallClockMs: header.wallClockMs,
+    };
+  });
+  const others = log.headerless.map(({ name, fileNumber, bytes, reason }) => {
+    return { name, fileNumber, incarnation: null, bytes, usedBytes: 0, reason };
+  });
+  return [...listed, ...others];
+}
+
+function describe({ file, header, certificate }: VisitedSegment) {
+  const { voids, lanes, sizes, frameCount, pageCount, framesDigest, flags, epoch, firstSeq, endSeq } = certificate;
+  return {
+    epoch: header.epoch,
+    firstSeq: header.firstSeq,
+    endSeq: header.endSeq,
+    file,
+    offset: header.fileOffset,
+    bytes: header.segmentBytes,
+    kind: header.kind === SEGMENT_KIND.epoch ? 'epoch' : 'mark',
+    incarnation: header.incarnation,
+    syncedThrough: header.syncedThrough,
+    isClean: (header.flags & SEGMENT_FLAG.clean) !== 0,
+    wallClockMs: header.wallClockMs,
+    frames: frameCount,
+    certificate: {
+      epoch, firstSeq, endSeq, frameCount, pageCount, framesDigest, voids, lanes, sizes,
+      isFallback: (flags & CERTIFICATE_FLAG.fallback) !== 0,
+    },
+  };
+}
+
+/** One frame: one commit. */
+function frameOf(commit: ReplayCommit) {
+  const pages: number[] = [];
+  const spaces = new Set<number>();
+  const sizes: { space: number; pages: number }[] = [];
+  let operations = 0;
+  for (const record of commit.records()) {
+    spaces.add(record.space);
+    if (record.kind === 'page') pages.push(record.pageNumber);
+    else if (record.kind === 'size') sizes.push({ space: record.space, pages: record.pages });
+    else operations += 1;
+  }
+  const [space = 0] = spaces;
+  const { seq, txnId, txnEpoch, beginSeq, lane, bytes } = commit;
+  return {
+    seq,
+    txnId: plain(txnId),
+    space,
+    lane,
+    pages,
+    dbSizePages: sizes.find((size) => size.space === space)?.pages ?? null,
+    bytes,
+    ...(spaces.size > 1 && { spaces: [...spaces], sizes }),
+    ...(operations > 0 && { operations }),
+    ...(plain(txnEpoch) !== 0 && { txnEpoch: plain(txnEpoch) }),
+    ...(beginSeq !== 0 && { beginSeq }),
+  };
+}
+
+/** JSON has no whole numbers above 2^53: those are printed as text. */
+function plain(token: number | bigint): number | string {
+  return typeof token === 'number' ? token : token.toString();
+}
+
+function printTables(scan: LogScan, segments: Iterable<VisitedSegment>): void {
+  const { firstSeq, lastSeq, tail, damage } = reportOf(scan);
+  const files = filesOf(scan);
+  if (files.length === 0) printLine('The log is empty.');
+  else printFiles(files);
+  let rows: (string | number)[][] = [];
+  const flush = (): void => {
+    if (rows.length === 0) return;
+    printLine();
+    printTable(['epoch', 'kind', 'commits', 'frames', 'voids', 'lanes', 'pages', 'file', 'offset', 'bytes'], rows);
+    rows = [];
+  };
+  for (const segment of segments) {
+    const { epoch, kind, file, offset, bytes, certificate: { frameCount, voids, lanes, pageCount }, ...seqs } = describe(segment);
+    const commits = kind === 'mark' ? '' : `${seqs.firstSeq}-${seqs.endSeq - 1}`;
+    const name = seqs.isClean ? 'mark, clean' : kind;
+    rows.push([epoch, name, commits, frameCount, voids.length, lanes.length, pageCount, file.replace(/^0+/, ''), offset, bytes]);
+    if (rows.length === ROWS_PER_TABLE) flush();
+  }
+  flush();
+  printLine();
+  printPairs([
+    ['commits', firstSeq === 0 ? 'none' : `${firstSeq} to ${lastSeq}`],
+    ['tail', tail],
+    ...damage.map(({ file, epoch, offset, reason }): [string, string] => {
+      return ['damage', `${file} at ${offset}, epoch ${epoch}: ${reason}`];
+    }),
+  ]);
+}
+
+function printFiles(files: ReturnType<typeof filesOf>): void {
+  printTable(
+    ['file', 'incarnation', 'bytes', 'used', 'commits', 'segments'],
+    files.map((file) => {
+      if (!('endSeq' in file)) return [file.name, '-', file.bytes, file.usedBytes, `no header: ${file.reason}`, 0];
+      const { name, incarnation, bytes, usedBytes, startSeq, endSeq, segments } = file;
+      return [name, incarnation, bytes, usedBytes, endSeq > startSeq ? `${startSeq}-${endSeq - 1}` : 'none', segments];
+    }),
+  );
+}
