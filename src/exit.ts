@@ -35,7 +35,8 @@ function drain(control: Control, exitFlushMs: number): void {
     const left = lastSeq - control.durableSeq.load();
     if (left <= 0) return;
     const leftMs = deadlineMs - monotonicMs();
-    if (leftMs <= 0 || !control.isOpen()) {
+    // A log that is closing is still draining.
+    if (leftMs <= 0 || control.hasEnded()) {
       process.stderr.write(`lanewal: the process exited before ${left} commit(s) were durable.\n`);
       return;
     }

@@ -53,7 +53,7 @@ export async function startLog(
     key: `${opened.logId.toString(16)}-${opened.incarnation}-${threadId}-${path}`,
     control: control.buffer,
     lanes: lanes.map(({ buffer }) => buffer),
-    logStart: opened,
+    logStart: { ...opened, checkpointEpoch: opened.checkpoint?.throughEpoch ?? 0 },
     checkpoint: { generation: opened.checkpoint?.generation ?? 0, throughSeq: opened.checkpoint?.throughSeq ?? 0 },
     settings,
     isTicking: settings.ticker,

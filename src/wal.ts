@@ -50,9 +50,11 @@ interface WalEvents {
   failed: [error: WalError];
 }
 
-/** Something attached to the log that has to be brought up to date before it closes. */
+/** Something attached to the log, that a clean close brings up to date. */
 export interface Attachment {
-  beforeClose(): Promise<void>;
+  checkpoint(): Promise<void>;
+  /** The log has ended, in order or not. */
+  detach(): void;
 }
 
 /**
@@ -233,16 +235,17 @@ export class Wal extends EventEmitter<WalEvents> {
     return this.#publication.listen(callback);
   }
 
-  /** @internal Registers something that is brought up to date before the log closes. Returns how to leave. */
-  attach(attachment: Attachment): () => void {
+  /** @internal Registers something that is brought up to date before the log closes. */
+  attach(attachment: Attachment): void {
     this.#attachments.add(attachment);
-    return () => this.#attachments.delete(attachment);
   }
 
   /**
-   * Takes no more commits, writes and syncs what there is, and leaves the clean mark. Twice is harmless.
+   * Checkpoints what is attached, takes no more commits, writes and syncs what there is, and leaves the clean mark. Twice
+   * is harmless. A log that has failed closes quietly: whoever waited was told.
    *
-   * @throws {WalError} ERR_WAL_TIMEOUT (closing goes on), ERR_WAL_POISONED when the log failed
+   * @throws {WalError} ERR_WAL_TIMEOUT (closing goes on), ERR_WAL_POISONED when the log fails meanwhile, the error of a
+   *   checkpoint that failed (the log is closed nevertheless, and still holds everything)
    */
   async close({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#drain();
@@ -255,14 +258,18 @@ export class Wal extends EventEmitter<WalEvents> {
 
   async #drain(): Promise<void> {
     if (this.#control.state === STATE.failed) return this.#host.ended();
-    for (const attachment of [...this.#attachments]) await attachment.beforeClose();
+    const checkpoints = [...this.#attachments].map((attachment) => attachment.checkpoint());
+    const results = await Promise.allSettled(checkpoints);
     await this.#host.close();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** The flusher is gone, in order or not: nobody writes any more, others may open the log. */
   #onEnd(): void {
     this.#stopDraining();
     this.#writer.disconnect();
+    for (const attachment of this.#attachments) attachment.detach();
     this.#lock.release();
   }
 

@@ -53,7 +53,7 @@ export async function attachPageCache(
       synced.set(space, seq);
       await wal.checkpoint({ throughSeq: Math.min(...synced.values()) });
     });
-    wal.attach({ beforeClose: () => pages.close() });
+    wal.attach(pages);
     return pages;
   } catch (error) {
     synced.delete(space);

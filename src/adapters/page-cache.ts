@@ -8,7 +8,7 @@ import { invalidArgument, WalError } from '../base/errors.js';
 import type { Commit } from '../commit.js';
 import type { PageWrite } from '../record/commit.js';
 import type { PageFile } from '../storage/page-file.js';
-import type { Wal } from '../wal.js';
+import type { Attachment, Wal } from '../wal.js';
 import type { WalWriter } from '../writer.js';
 
 /** What a cache has to offer; a `Map` and the `lru-cache` package both do. Images must not be changed in place. */
@@ -30,7 +30,7 @@ interface DirtyPage {
 export type OnSynced = (throughSeq: number) => Promise<void>;
 
 /** A page cache with a page file behind it and a log before it. Belongs to one thread. */
-export class CachedPages {
+export class CachedPages implements Attachment {
   readonly #wal: Wal;
   readonly #writer: WalWriter;
   readonly #cache: PageCache;
@@ -72,6 +72,7 @@ export class CachedPages {
    * @throws {WalError} ERR_WAL_INVALID_ARGUMENT beyond the size of the store; ERR_WAL_IO; ERR_WAL_CLOSED
    */
   read(pageNumber: number): Uint8Array {
+    if (this.#failure !== undefined) throw this.#failure;
     if (!Number.isSafeInteger(pageNumber) || pageNumber < 1 || pageNumber > this.#sizePages) {
       throw invalidArgument(`Page ${pageNumber} is not one of the ${this.#sizePages} pages of the store.`, {
         pageNumber,
@@ -135,14 +136,10 @@ export class CachedPages {
     await this.#onSynced(throughSeq);
   }
 
-  /** Checkpoints and lets the page file go; done by `wal.close()`. */
-  async close(): Promise<void> {
-    try {
-      await this.checkpoint();
-    } finally {
-      this.#failure ??= new WalError('ERR_WAL_CLOSED', 'The page cache is detached.');
-      this.#pageFile.close();
-    }
+  /** @internal The log has ended: nothing can be committed or checkpointed any more. */
+  detach(): void {
+    this.#failure ??= new WalError('ERR_WAL_CLOSED', 'The log of this page cache is closed.');
+    this.#pageFile.close();
   }
 
   #sync(): void {

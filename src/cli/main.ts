@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { invalidArgument } from '../base/errors.js';
+import { invalidArgument, type WalError } from '../base/errors.js';
 import { processEnvironment, resolveSettings } from '../settings.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { addDemo } from './commands/demo.js';
@@ -36,7 +36,6 @@ function buildProgram(finish: (status: number, isAbrupt?: boolean) => void): Com
     .description('A parallel write-ahead log for page stores.')
     .version(packageVersion(), '--version', 'print the version')
     .addHelpText('after', HELP)
-    .helpCommand(false)
     // Errors are printed by us, in one line; commander throws them.
     .configureOutput({ outputError: () => undefined })
     .showSuggestionAfterError(false)
@@ -57,10 +56,10 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Commander's refusals as errors of ours; help and version are no refusals. */
-function usageError(error: CommanderError): unknown {
-  if (error.code === 'commander.help') return invalidArgument('No command was given. See lanewal --help.');
-  return invalidArgument(`${error.message.replace(/^error: /, '')}. See lanewal --help.`.replace('..', '.'));
+/** Commander's refusals as errors of ours. */
+function usageError(error: CommanderError, command: string | undefined): WalError {
+  const reason = error.message.replace(/^error: /, '').replace(/\.$/, '');
+  return invalidArgument(`${reason}. See lanewal ${command === undefined ? '' : `${command} `}--help.`);
 }
 
 async function run(args: readonly string[]): Promise<Ending> {
@@ -76,7 +75,8 @@ async function run(args: readonly string[]): Promise<Ending> {
     return ending;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return { status: EXIT.done, isAbrupt: false };
-    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+    const command = program.commands.find((each) => each.name() === args[0])?.name();
+    const error = thrown instanceof CommanderError ? usageError(thrown, command) : thrown;
     process.stderr.write(errorLine(error));
     return { status: exitStatusOf(error), isAbrupt: false };
   }

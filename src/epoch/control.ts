@@ -51,6 +51,11 @@ const LINE = {
 } as const;
 const FAILURE_OFFSET = 18 * LINE_BYTES;
 const FAILURE_BYTES_MAX = 4096;
+/** The word of the failure text: its length below, a version above that changes with every text. */
+const FAILURE_LENGTH_MASK = 0x1fff;
+const FAILURE_VERSION_STEP = 0x2000;
+/** Looks at a text that is being written before a reader gives up: its writer needs microseconds, or it is dead. */
+const FAILURE_LOOKS = 1000;
 const SIZES_OFFSET = FAILURE_OFFSET + FAILURE_BYTES_MAX;
 const CONTROL_BYTES = SIZES_OFFSET + SPACE_COUNT_MAX * 8;
 
@@ -166,6 +171,12 @@ export class Control {
     return state === STATE.running || state === STATE.stalled;
   }
 
+  /** Whether nothing will be written any more. */
+  hasEnded(): boolean {
+    const { state } = this;
+    return state === STATE.closed || state === STATE.failed;
+  }
+
   /** Wakes the flusher if it sleeps lightly enough for `reason`; the fast path is one load. */
   wakeFlusher(reason: 'commit' | 'demand'): void {
     const sleep = this.flusherSleep.load();
@@ -187,17 +198,23 @@ export class Control {
     const wire = JSON.stringify({ ...error.toWire(), message: error.message.slice(0, 1000) });
     const bytes = new TextEncoder().encode(wire);
     const kept = bytes.length <= FAILURE_BYTES_MAX ? bytes : new TextEncoder().encode(shortened(error));
-    this.#failureBytes.store(0);
+    const version = (this.#failureBytes.load() & ~FAILURE_LENGTH_MASK) + FAILURE_VERSION_STEP;
+    // Length 0 while the text changes: whoever reads meanwhile sees it, or sees that the version has moved.
+    this.#failureBytes.store(version);
     this.#failureText.set(kept);
-    this.#failureBytes.store(kept.length);
+    this.#failureBytes.store(version | kept.length);
   }
 
   /** The reason the log stalled or failed. */
   failure(): WalError {
-    const length = this.#failureBytes.load();
-    if (length === 0) return new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.');
-    const text = new TextDecoder().decode(this.#failureText.slice(0, length));
-    return WalError.fromWire(JSON.parse(text) as WireError);
+    for (let look = 0; look < FAILURE_LOOKS; look += 1) {
+      const seen = this.#failureBytes.load();
+      const text = this.#failureText.slice(0, seen & FAILURE_LENGTH_MASK);
+      // Still the same behind the copy: the copy is whole.
+      if (text.length === 0 || this.#failureBytes.load() !== seen) continue;
+      return WalError.fromWire(JSON.parse(new TextDecoder().decode(text)) as WireError);
+    }
+    return new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.');
   }
 
   /** Size of a space in pages, or 0 while nobody has said it. */
@@ -230,5 +247,7 @@ export class Control {
 }
 
 function shortened(error: WalError): string {
-  return JSON.stringify({ code: error.code, message: error.message.slice(0, 1000), details: {} } satisfies WireError);
+  // A character takes up to six bytes in JSON.
+  const message = error.message.slice(0, FAILURE_BYTES_MAX / 8);
+  return JSON.stringify({ code: error.code, message, details: {} } satisfies WireError);
 }

@@ -5,9 +5,12 @@
 
 import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
-import { WalError } from '../base/errors.js';
+import { invalidArgument, WalError } from '../base/errors.js';
 import type { Turn } from '../memory/turn.js';
 import { type Control, STATE } from './control.js';
+import { checkWaitBounds, startTimer, type WaitOptions } from './wait-bounds.js';
+
+export type { WaitOptions };
 
 /** How long a lone blocking waiter looks before it sleeps: waking costs 40 us, a third of a sync on the disks measured
  * (design/decisions/0012). Where syncs take longer the time shrinks to nothing; with one processor it is nothing. */
@@ -16,13 +19,6 @@ const SPIN_MS_MIN = 0.01;
 
 /** Which mark a wait is about. */
 export type MarkName = 'written' | 'durable';
-
-/** Bounds of a wait without blocking. */
-export interface WaitOptions {
-  /** Milliseconds; without it the wait has no bound of its own. */
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** Keeps the event loop alive while anybody waits: a pending Atomics.waitAsync does not. */
 export interface KeepAlive {
@@ -62,9 +58,12 @@ export class MarkWaiter {
   /**
    * Blocks this thread until `seq` is reached.
    *
-   * @throws {WalError} ERR_WAL_TIMEOUT, ERR_WAL_OUTCOME_UNKNOWN, ERR_WAL_CLOSED
+   * @throws {WalError} ERR_WAL_TIMEOUT, ERR_WAL_OUTCOME_UNKNOWN, ERR_WAL_CLOSED, ERR_WAL_INVALID_ARGUMENT
    */
   waitBlocking(seq: number, timeoutMs: number): void {
+    checkSeq(seq);
+    if (timeoutMs === undefined) throw invalidArgument('A blocking wait needs its timeoutMs.');
+    checkWaitBounds({ timeoutMs });
     const deadline = monotonicMs() + timeoutMs;
     for (;;) {
       const turn = this.#turn.load();
@@ -88,24 +87,28 @@ export class MarkWaiter {
   }
 
   /** Resolves when `seq` is reached; rejects like {@link waitBlocking}, and with ERR_WAL_ABORTED. */
-  wait(seq: number, { timeoutMs, signal }: WaitOptions = {}): Promise<void> {
-    if (this.reached() >= seq) return Promise.resolve();
-    if (signal?.aborted) return Promise.reject(aborted(seq, signal));
+  async wait(seq: number, { timeoutMs, signal }: WaitOptions = {}): Promise<void> {
+    checkSeq(seq);
+    checkWaitBounds({ timeoutMs, signal });
+    if (this.reached() >= seq) return;
+    if (signal?.aborted) throw aborted(seq, signal);
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const onAbort = (): void => this.#giveUp(waiting, aborted(seq, signal as AbortSignal));
       const waiting: Waiting = {
         seq,
         settle: (error) => {
+          this.#keepAlive.letGo();
           clearTimeout(timer);
           signal?.removeEventListener('abort', onAbort);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
+      // For as long as this one waits, and no longer: the pump may sleep on with nobody left.
+      this.#keepAlive.hold();
       signal?.addEventListener('abort', onAbort);
-      if (timeoutMs !== undefined)
-        timer = setTimeout(() => this.#giveUp(waiting, this.#timedOut(seq, timeoutMs)), timeoutMs);
+      timer = startTimer(timeoutMs, () => this.#giveUp(waiting, this.#timedOut(seq, timeoutMs as number)));
       this.#insert(waiting);
       void this.#pump();
     });
@@ -129,7 +132,6 @@ export class MarkWaiter {
     this.#demand();
     if (this.#isPumping) return;
     this.#isPumping = true;
-    this.#keepAlive.hold();
     for (;;) {
       const turn = this.#turn.load();
       this.#settleReached();
@@ -137,7 +139,6 @@ export class MarkWaiter {
       this.#demand();
       await this.#turn.waitAsync(turn);
     }
-    this.#keepAlive.letGo();
     this.#isPumping = false;
   }
 
@@ -159,6 +160,8 @@ export class MarkWaiter {
   /** Why nothing more will be reached, if so. */
   #ended(seq: number): WalError | undefined {
     const { state } = this.#control;
+    // The flusher moves the marks before it says that it has closed or failed, so this looks at the final mark.
+    if (this.reached() >= seq) return undefined;
     if (state === STATE.failed) {
       const cause = this.#control.failure();
       return new WalError(
@@ -168,8 +171,7 @@ export class MarkWaiter {
         cause,
       );
     }
-    // The flusher moves the marks before it says that it has closed, so this looks at the final mark.
-    if (state === STATE.closed && this.reached() < seq) {
+    if (state === STATE.closed) {
       return new WalError('ERR_WAL_CLOSED', `The log was closed and never held commit ${seq}.`, { seq });
     }
     return undefined;
@@ -192,6 +194,11 @@ export class MarkWaiter {
       stalled,
     );
   }
+}
+
+/** A wait for what is no sequence would never end. */
+function checkSeq(seq: number): void {
+  if (!Number.isSafeInteger(seq) || seq < 0) throw invalidArgument('seq must be a commit sequence.', { seq: String(seq) });
 }
 
 function aborted(seq: number, signal: AbortSignal): WalError {

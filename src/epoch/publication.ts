@@ -38,12 +38,23 @@ export class DurablePublication {
       if (lastSeq > published) {
         const range = { firstSeq: published + 1, lastSeq, durableEpoch: durableEpoch.load() };
         published = lastSeq;
-        for (const listener of this.#listeners) listener(range);
+        for (const listener of this.#listeners) tell(listener, range);
       }
       const { state } = this.#control;
-      if (state === STATE.failed || (state === STATE.closed && durableSeq.load() === published)) break;
+      if ((state === STATE.failed || state === STATE.closed) && durableSeq.load() === published) break;
       await durableTurn.waitAsync(turn);
     }
     this.#isFollowing = false;
+  }
+}
+
+/** A listener that throws is an uncaught exception, as with any event; the others hear of the range all the same. */
+function tell(listener: (range: DurableRange) => void, range: DurableRange): void {
+  try {
+    listener(range);
+  } catch (thrown) {
+    setImmediate(() => {
+      throw thrown;
+    });
   }
 }

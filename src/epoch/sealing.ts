@@ -59,6 +59,12 @@ export function readPublishedEnd(
   return endSeq;
 }
 
+/** Voids of an epoch, and the dead guards that may explain later ones. */
+export interface ExplainedVoids {
+  readonly voids: number[];
+  readonly deadGuards: readonly DeadGuard[];
+}
+
 /** Gathers what a certificate says about an epoch while its lanes are cut. Used again for every epoch. */
 export class EpochTally {
   readonly #sequences: number[] = [];
@@ -111,16 +117,18 @@ export class EpochTally {
   /**
    * The sequences of the epoch that no frame has. Each must be explained by a dead guard of its own (I6).
    *
+   * @returns the voids, and the dead guards that have explained none yet
    * @throws {WalError} ERR_WAL_INVARIANT with the evidence when a commit is missing: the log fails closed
    */
-  voids({ firstSeq, endSeq }: SealBounds, deadGuards: readonly DeadGuard[]): number[] {
+  voids({ firstSeq, endSeq }: SealBounds, deadGuards: readonly DeadGuard[]): ExplainedVoids {
     const missing = endSeq - firstSeq - this.frameCount;
     assert(missing >= 0, 'an epoch has no more frames than sequences');
-    if (missing === 0) return [];
+    if (missing === 0) return { voids: [], deadGuards };
     const present = new Set(this.#sequences);
     const voids: number[] = [];
     for (let seq = firstSeq; seq < endSeq; seq += 1) if (!present.has(seq)) voids.push(seq);
-    if (!areExplained(voids, deadGuards)) {
+    const left = explain(voids, deadGuards);
+    if (left === undefined) {
       throw new WalError(
         'ERR_WAL_INVARIANT',
         'A commit took a sequence but is in no lane, and no dead writer explains it.',
@@ -133,17 +141,21 @@ export class EpochTally {
         },
       );
     }
-    return voids;
+    return { voids, deadGuards: left };
   }
 }
 
-/** Whether each void lies in a dead guard's range and no guard has to explain two. Greedy by the nearest end. */
-function areExplained(voids: readonly number[], deadGuards: readonly DeadGuard[]): boolean {
+/**
+ * Finds a dead guard for each void, none twice; returns those left over, or undefined if a void has none.
+ *
+ * Takes the nearest end: of two guards that hold a void the other one holds whatever the first could explain later.
+ */
+function explain(voids: readonly number[], deadGuards: readonly DeadGuard[]): DeadGuard[] | undefined {
   const left = [...deadGuards].sort((a, b) => a.end - b.end);
   for (const seq of voids) {
     const index = left.findIndex(({ first, end }) => first <= seq && seq < end);
-    if (index < 0) return false;
+    if (index < 0) return undefined;
     left.splice(index, 1);
   }
-  return true;
+  return left;
 }

@@ -19,6 +19,7 @@ export class FlusherHost {
   readonly #sender: RequestSender;
   readonly #port: MessagePort;
   readonly #ended: Promise<unknown>;
+  #isFailureTold = false;
 
   private constructor(
     control: Control,
@@ -29,7 +30,10 @@ export class FlusherHost {
     this.#control = control;
     this.#port = port;
     this.threadId = flusher.threadId;
-    this.#sender = new RequestSender(port, (notice) => onNotice(notice as FlusherNotice));
+    this.#sender = new RequestSender(port, (notice) => {
+      this.#isFailureTold ||= (notice as FlusherNotice).kind === 'failed';
+      onNotice(notice as FlusherNotice);
+    });
     port.unref();
     // Everything that was answered is delivered before the port's `close`.
     const closed = new Promise<void>((resolve) => port.once('close', () => resolve()));

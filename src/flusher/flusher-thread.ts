@@ -208,9 +208,7 @@ export class FlusherThread {
     }
     if (throughSeq <= this.#checkpoint.throughSeq) return;
     const { logId, incarnation } = this.#start.logStart;
-    const { epoch, nextSeq } = this.#log.position;
-    // The epoch that is covered for certain: all of the last one only when every commit is.
-    const throughEpoch = throughSeq === nextSeq - 1 ? epoch : 0;
+    const throughEpoch = this.#log.epochThrough(throughSeq);
     const { syncedThrough } = this.#log;
     const generation = this.#checkpoint.generation + 1;
     const record = {

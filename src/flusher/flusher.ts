@@ -124,8 +124,12 @@ export class Flusher {
     this.#control.setState(STATE.failed);
     for (const request of this.#requests.splice(0)) request.reject(reason);
     this.#closing?.reject(reason);
-    this.#log.close();
     this.#events.failed(reason);
+    try {
+      this.#log.close();
+    } catch {
+      // Nothing of it is trusted any more.
+    }
   }
 
   /** Does what is due at `nowMs` (monotonic), without waiting. */
@@ -134,10 +138,11 @@ export class Flusher {
     if (this.#stallRetryMs !== undefined && nowMs < this.#stallRetryMs) return this.#sleepStalled();
     try {
       const before = this.#log.position;
+      // What was written before the disk was full does not wait for space.
+      if (this.#stallRetryMs !== undefined) this.#syncIfDue(nowMs);
       if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();
       this.#write(nowMs);
-      if (this.#isSyncDue(nowMs)) this.#sync(nowMs);
-      this.#answerRequests();
+      this.#syncIfDue(nowMs);
       this.#markIfIdle(nowMs);
       this.#resumeIfStalled();
       if (this.#closing !== undefined && this.#isDrained()) return this.#finishClose();
@@ -221,6 +226,11 @@ export class Flusher {
     return this.#isTicking && nowMs >= this.#unsyncedSinceMs + this.#settings.epochIntervalMs;
   }
 
+  #syncIfDue(nowMs: number): void {
+    if (this.#isSyncDue(nowMs)) this.#sync(nowMs);
+    this.#answerRequests();
+  }
+
   #sync(nowMs: number): void {
     this.#log.sync();
     this.#unsyncedSinceMs = undefined;
@@ -253,10 +263,15 @@ export class Flusher {
     this.#writeMark(false);
   }
 
+  /** A full disk is no reason to wait: without the mark the next opening knows less, and nothing is lost. */
   #writeMark(isClean: boolean): void {
     const { epoch, nextSeq } = this.#log.position;
-    this.#log.append(buildMarkSegment(epoch, nextSeq, isClean));
-    this.#control.count('marksWritten');
+    try {
+      this.#log.append(buildMarkSegment(epoch, nextSeq, isClean));
+      this.#control.count('marksWritten');
+    } catch (thrown) {
+      if (!(thrown instanceof WalError && thrown.code === 'ERR_WAL_STORAGE_FULL')) throw thrown;
+    }
   }
 
   /** Nothing is published or about to be, and all of it is as durable as the policy makes it. */

@@ -37,7 +37,7 @@ export class FlusherLanes {
     size: (commitSeq, space, pages) => this.#tally.size(commitSeq, space, pages),
     jumbo: (jumboId) => this.#jumbo(jumboId),
   };
-  #deadGuards: DeadGuard[] = [];
+  #deadGuards: readonly DeadGuard[] = [];
 
   /** @param receiveJumbos - takes in what writers have posted so far, by calling {@link holdJumbo} */
   constructor(control: Control, lanes: readonly Lane[], receiveJumbos: () => void) {
@@ -83,7 +83,9 @@ export class FlusherLanes {
     const all = this.#lanes.map((lane, index) => cutLane(lane, bounds.tails[index] as number, bounds.endSeq, this.#visitor));
     const cuts = all.filter(({ frameCount }) => frameCount > 0);
     // Read last: a writer reaped after the tails were read may still be seen, one before it must be (I5).
-    const voids = tally.voids(bounds, this.#deadGuards);
+    const { voids, deadGuards } = tally.voids(bounds, this.#deadGuards);
+    // One that has explained a void explains no other, in no later epoch either.
+    this.#deadGuards = deadGuards;
     const certificate = {
       flags: 0,
       epoch,
@@ -123,7 +125,7 @@ export class FlusherLanes {
     if (lane.lock.takeOver(writerId, FLUSHER_ID)) {
       const guard = lane.guard.load();
       // I6: noted before the guard goes, so that no seal sees neither.
-      if (guard !== GUARD_IDLE) this.#deadGuards.push({ first: guard, end: this.#control.commitSeqNext.load() });
+      if (guard !== GUARD_IDLE) this.#noteDeadGuard({ first: guard, end: this.#control.commitSeqNext.load() });
       this.#repairSizes(lane, guard);
       lane.guard.store(GUARD_IDLE);
       lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));
@@ -132,6 +134,12 @@ export class FlusherLanes {
     if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);
     this.#dropOrphans(writerId, lane);
     this.#control.count('writersReaped');
+    // Room that the dead writer had claimed for a jumbo is free again: whoever waits for it sleeps on this turn.
+    this.#control.writtenTurn.announce();
+  }
+
+  #noteDeadGuard(deadGuard: DeadGuard): void {
+    this.#deadGuards = [...this.#deadGuards, deadGuard];
   }
 
   /** A writer that died between publishing and noting the sizes of its commit: they are in force. */

@@ -38,6 +38,8 @@ export interface OlderFile {
   readonly name: string;
   /** First sequence that is not in this file or one before it. */
   readonly endSeq: number;
+  /** Last epoch in this file or one before it. */
+  readonly endEpoch: number;
   readonly bytes: number;
 }
 
@@ -53,6 +55,8 @@ export interface LogStart {
   readonly position: LogPosition;
   readonly syncedThrough: number;
   readonly olderFiles: readonly OlderFile[];
+  /** Last epoch that the newest checkpoint covers; 0 without one. */
+  readonly checkpointEpoch: number;
 }
 
 /** What a log writer does besides writing; told to whoever counts. */
@@ -76,6 +80,8 @@ export class LogWriter {
   #offset: number;
   #position: LogPosition;
   #syncedThrough: number;
+  /** Whether anything was written behind the last sync: an epoch, or a mark, which later segments are chained to. */
+  #hasUnsynced = false;
   #wallClockMs = 0;
   #olderFiles: OlderFile[];
 
@@ -134,6 +140,7 @@ export class LogWriter {
     const { pieces, headerCrc, certificateCrc } = draft.encode(this.#place());
     this.#file.write(pieces, this.#offset);
     this.#offset += segmentBytes;
+    this.#hasUnsynced = true;
     this.#position = { epoch: draft.epoch, nextSeq: draft.endSeq, headerCrc, certificateCrc };
   }
 
@@ -142,7 +149,15 @@ export class LogWriter {
     assert(this.#sync, 'nothing is synced under policy off');
     this.#file.sync();
     this.#syncedThrough = this.#position.epoch;
+    this.#hasUnsynced = false;
     this.#events.synced();
+  }
+
+  /** A last epoch of which every commit is at or below `throughSeq`; at least what {@link release} would let go. */
+  epochThrough(throughSeq: number): number {
+    if (throughSeq >= this.#position.nextSeq - 1) return this.#position.epoch;
+    const covered = this.#olderFiles.filter(({ endSeq }) => endSeq - 1 <= throughSeq);
+    return covered.at(-1)?.endEpoch ?? this.#start.checkpointEpoch;
   }
 
   /** Recycles every older file that holds nothing above `throughSeq`, oldest first. */
@@ -179,15 +194,17 @@ export class LogWriter {
 
   /** Leaves the present file for a new one with room for `segmentBytes`. */
   #rotate(segmentBytes: number): void {
-    // What the old file holds is durable before the log goes on elsewhere: later syncs only cover the new file.
-    if (this.#sync && !this.isSynced) this.sync();
+    // What the old file holds is durable before the log goes on elsewhere: later syncs only cover the new file. Marks
+    // too: the new file is chained to the last segment, whatever it is.
+    if (this.#sync && this.#hasUnsynced) this.sync();
     const fileNumber = this.#fileNumber + 1;
     const fileBytes = Math.max(this.#logFileBytes, FILE_HEADER_BYTES + segmentBytes);
     const spare = fileBytes === this.#logFileBytes ? this.#spares.take() : undefined;
     const file = this.#startFile(fileNumber, fileBytes, spare);
     this.#file.close();
+    this.#hasUnsynced = false;
     const older = { fileNumber: this.#fileNumber, name: logFileName(this.#fileNumber), bytes: this.#fileBytes };
-    this.#olderFiles.push({ ...older, endSeq: this.#position.nextSeq });
+    this.#olderFiles.push({ ...older, endSeq: this.#position.nextSeq, endEpoch: this.#position.epoch });
     this.#file = file;
     this.#fileNumber = fileNumber;
     this.#fileBytes = fileBytes;

@@ -159,7 +159,8 @@ export class ChainWalk {
       await this.#pipeline.drain();
       const failure = this.#failure as { readonly index: number; readonly end: ChainEnd } | undefined;
       this.#failure = undefined;
-      if (failure === undefined && stop.isContinued) throw new WalError('ERR_WAL_INVARIANT', 'A continued file has no end.');
+      if (failure === undefined && stop.isContinued)
+        throw new WalError('ERR_WAL_INVARIANT', 'A continued file has no end.');
       index = failure?.index ?? index;
       const end = failure?.end ?? stop.end;
       const next = this.#candidates[index + 1]?.file;
@@ -201,7 +202,8 @@ export class ChainWalk {
   #startsAnew(next: ListedFile, end: ChainEnd): boolean {
     const { start } = next.header;
     const covered = this.#log.checkpoint;
-    if (covered === undefined || start.epoch > covered.throughEpoch || start.nextSeq > covered.throughSeq + 1) return false;
+    if (covered === undefined || start.epoch > covered.throughEpoch || start.nextSeq > covered.throughSeq + 1)
+      return false;
     const { file, end: position } = this.#files.at(-1) as ChainFile;
     if (isRestart(start) || this.#isAnyMissing(file.fileNumber, next.fileNumber)) return true;
     const bytes = file.bytes - end.offset;
@@ -237,7 +239,8 @@ export class ChainWalk {
         offset += found.header.segmentBytes;
         this.#entries.push(found);
         this.#entriesBytes += found.header.segmentBytes;
-        if (this.#entries.length >= BATCH_SEGMENTS_MAX || this.#entriesBytes >= BATCH_BYTES_MAX) await this.#flush(index, part);
+        if (this.#entries.length >= BATCH_SEGMENTS_MAX || this.#entriesBytes >= BATCH_BYTES_MAX)
+          await this.#flush(index, part);
       }
     } finally {
       opened.close();
@@ -263,11 +266,13 @@ export class ChainWalk {
     }
     const home = { ...file.header, fileNumber: file.fileNumber };
     if (!isAtHome(header, home, offset)) return ends(false, 'a segment of another place or time stands here');
-    if (header.incarnation === this.#log.incarnation) this.#syncedThrough = Math.max(this.#syncedThrough, header.syncedThrough);
+    if (header.incarnation === this.#log.incarnation)
+      this.#syncedThrough = Math.max(this.#syncedThrough, header.syncedThrough);
     const fault = chainFault(header, position);
     if (fault !== undefined) return ends(true, fault);
     // Above this a newer incarnation counts, and its file does not start where this one stands.
-    if (header.kind === SEGMENT_KIND.epoch && header.epoch > epochMax) return ends(false, 'a newer incarnation goes on');
+    if (header.kind === SEGMENT_KIND.epoch && header.epoch > epochMax)
+      return ends(false, 'a newer incarnation goes on');
     const certificateCrc = offset + header.segmentBytes > file.bytes ? undefined : readCertificateCrc(opened, header);
     if (certificateCrc === undefined) return ends(true, 'the file ends within a segment');
     const { epoch, endSeq: nextSeq, headerCrc } = header;
@@ -321,5 +326,9 @@ export function isAnyNumberMissing(fileNumbers: ReadonlySet<number>, first: numb
 }
 
 function unknownVersion(file: string, offset: number, reason: string): WalError {
-  return new WalError('ERR_WAL_VERSION', `${file} at ${offset}: ${reason}. Use a newer library.`, { file, offset, reason });
+  return new WalError('ERR_WAL_VERSION', `${file} at ${offset}: ${reason}. Use a newer library.`, {
+    file,
+    offset,
+    reason,
+  });
 }

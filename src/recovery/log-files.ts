@@ -2,8 +2,8 @@
 // lives in the checksummed header (F03, F07, F20), and what contradicts itself is refused, never guessed about.
 
 import { WalError } from '../base/errors.js';
+import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';
 import { decodeFileHeader, type FileHeader } from '../log/codec.js';
-import { readCheckpointSlots, type CheckpointRecord } from '../log/checkpoint-record.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import { parseLogFileName } from '../log/names.js';
 import type { Directory } from '../storage/directory.js';
@@ -100,7 +100,11 @@ function checkOneLog(files: readonly ListedFile[], checkpoint: CheckpointRecord 
   const pageBytes = files[0]?.header.pageBytes;
   for (const { name, header } of files) {
     const reason =
-      header.logId !== logId ? 'it belongs to another log' : header.pageBytes !== pageBytes ? 'it has another page size' : undefined;
+      header.logId !== logId
+        ? 'it belongs to another log'
+        : header.pageBytes !== pageBytes
+          ? 'it has another page size'
+          : undefined;
     if (reason === undefined) continue;
     const message = `The directory holds files of two logs: ${name} does not fit, ${reason}. Move it away.`;
     throw new WalError('ERR_WAL_CORRUPT', message, { file: name, epoch: 0, offset: 0, reason });

@@ -2,8 +2,8 @@
 // rename, sync of the directory. A file with its final name and a valid header takes part in the log, and before that
 // it does not, so each crash leaves either the old log or the new one (R9).
 
-import { wallClockMs } from '../base/clock.js';
 import { crc32c } from '../base/checksum.js';
+import { wallClockMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';
 import { frameSeed, reseedFrameHeader } from '../frame/codec.js';
 import { FRAME_HEADER } from '../frame/layout.js';
@@ -71,7 +71,14 @@ export function buildOpeningFile(
     // The header must not become durable before what it vouches for.
     if (sync && (tail.bytes > 0 || isScrubbed)) file.sync();
     const syncedThrough = sync ? copied.position.epoch : syncedBefore;
-    const header = { ...identity, flags: FILE_FLAG.opening, start: tail.base, syncedThrough, wallClockMs: wallClockMs(), fileBytes };
+    const header = {
+      ...identity,
+      flags: FILE_FLAG.opening,
+      start: tail.base,
+      syncedThrough,
+      wallClockMs: wallClockMs(),
+      fileBytes,
+    };
     file.write([encodeFileHeader(header)], 0);
     if (sync) file.sync();
     directory.rename(unfinished, name);
@@ -79,7 +86,8 @@ export function buildOpeningFile(
     return { ...copied, fileBytes, syncedThrough };
   } catch (error) {
     // The space a half-made file took may be what is missing elsewhere; a spare stays, the next open removes it.
-    if (spare === undefined && error instanceof WalError && error.code === 'ERR_WAL_STORAGE_FULL') directory.remove(unfinished);
+    if (spare === undefined && error instanceof WalError && error.code === 'ERR_WAL_STORAGE_FULL')
+      directory.remove(unfinished);
     throw error;
   } finally {
     file.close();
@@ -153,7 +161,11 @@ function fill(file: LogFile, bytes: number, bytesEnough: number | undefined): nu
 }
 
 /** Writes the tail behind the header's place: same epochs and sequences, new incarnation, chain computed anew. */
-function copyTail(file: LogFile, tail: LogTail, identity: OpeningIdentity): { position: LogPosition; writeOffset: number } {
+function copyTail(
+  file: LogFile,
+  tail: LogTail,
+  identity: OpeningIdentity,
+): { position: LogPosition; writeOffset: number } {
   let position = tail.base;
   let writeOffset = FILE_HEADER_BYTES;
   const buffer = new Uint8Array(COPY_BYTES);
@@ -182,13 +194,17 @@ function copySegment(
   let frameAt = 0;
   for (let done = 0; done < header.framesBytes; ) {
     const piece = buffer.subarray(0, Math.min(buffer.length, header.framesBytes - done));
-    if (source.read(piece, from + done) < piece.length) throw changed(source, from + done, 'the file ends within a segment');
+    if (source.read(piece, from + done) < piece.length)
+      throw changed(source, from + done, 'the file ends within a segment');
     // Frames and pieces are multiples of 64 bytes, so a frame's header is never split between two pieces.
     while (frameAt < done + piece.length) {
       const frame = piece.subarray(frameAt - done, frameAt - done + FRAME_HEADER.bytes);
       digestView.setUint32(0, reseedFrameHeader(frame, seed), true);
       framesDigest = crc32c(digest, framesDigest);
-      const frameBytes = new DataView(frame.buffer, frame.byteOffset, frame.length).getUint32(FRAME_HEADER.at.frameBytes, true);
+      const frameBytes = new DataView(frame.buffer, frame.byteOffset, frame.length).getUint32(
+        FRAME_HEADER.at.frameBytes,
+        true,
+      );
       if (frameBytes === 0) throw changed(source, from + frameAt, 'a frame has an impossible length');
       frameAt += frameBytes;
     }

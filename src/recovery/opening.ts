@@ -8,13 +8,14 @@ import { invalidArgument } from '../base/errors.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
-import { logFileName, UNFINISHED_SUFFIX } from '../log/names.js';
+import { logFileName, parseSpareFileName, spareFileName, UNFINISHED_SUFFIX } from '../log/names.js';
 import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from '../record/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
+import { contributingFiles } from './chain-walk.js';
 import { moveDamagedAside } from './damaged-files.js';
 import { buildOpeningFile } from './opening-file.js';
-import { replayLog, type ReplayTarget } from './replay.js';
+import { type ReplayTarget, replayLog } from './replay.js';
 import type { OnDamage, RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
 import { type LogTail, tailAbove } from './tail.js';
@@ -46,6 +47,8 @@ export interface OlderFile {
   readonly name: string;
   /** First sequence that is not in this file or one before it: below the checkpoint it may be recycled. Ascending. */
   readonly endSeq: number;
+  /** The last epoch that is in it or in a file before it. */
+  readonly endEpoch: number;
   readonly bytes: number;
 }
 
@@ -99,6 +102,9 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   const syncedBefore = Math.min(scan.syncedThrough, scan.position.epoch);
   const identity = { logId, incarnation, fileNumber, pageBytes };
   const file = buildOpeningFile(directory, tail, identity, { ...settings, syncedBefore });
+  const older = olderFiles(scan, tail, asideNames);
+  // Unsynced, a removal could become durable before the file that makes it right.
+  const kept = sync ? discardSuperseded(directory, scan, older, tail.base.epoch, settings.logFileBytes) : older;
   return {
     ...identity,
     fileName: logFileName(fileNumber),
@@ -107,14 +113,19 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
     fileBytes: file.fileBytes,
     syncedThrough: file.syncedThrough,
     sizes: scan.chain.sizes,
-    olderFiles: olderFiles(scan, tail, asideNames),
+    olderFiles: kept,
     checkpoint: scan.checkpoint,
     report,
   };
 }
 
 function checkFileBytes(logFileBytes: number): void {
-  if (Number.isSafeInteger(logFileBytes) && logFileBytes >= 2 * FILE_HEADER_BYTES && logFileBytes % FILE_HEADER_BYTES === 0) return;
+  if (
+    Number.isSafeInteger(logFileBytes) &&
+    logFileBytes >= 2 * FILE_HEADER_BYTES &&
+    logFileBytes % FILE_HEADER_BYTES === 0
+  )
+    return;
   throw invalidArgument('logFileBytes must be a multiple of 4096 from 8192.', { logFileBytes });
 }
 
@@ -160,12 +171,50 @@ function randomLogId(): number {
 function olderFiles(scan: LogScan, tail: LogTail, asideNames: ReadonlySet<string>): OlderFile[] {
   const older: OlderFile[] = [];
   let endSeq = 0;
+  let endEpoch = 0;
   const all = [...scan.log.files, ...scan.log.headerless].sort((one, other) => one.fileNumber - other.fileNumber);
   for (const { fileNumber, name, bytes } of all) {
     if (asideNames.has(name)) continue;
     const part = scan.chain.files.find(({ file }) => file.name === name);
     endSeq = Math.max(endSeq, Math.min(part?.end.nextSeq ?? 0, tail.base.nextSeq));
-    older.push({ fileNumber, name, bytes, endSeq });
+    endEpoch = Math.max(endEpoch, Math.min(part?.end.epoch ?? 0, tail.base.epoch));
+    older.push({ fileNumber, name, bytes, endSeq, endEpoch });
   }
   return older;
+}
+
+/** One spare to take and one in reserve; more are not kept here. */
+const SPARES_WANTED = 2;
+const SPARE_INDEX_MAX = 0xffff;
+
+/**
+ * Removes files that no longer contribute anything, or makes spares of them: without this, each open of a log that is
+ * never checkpointed would leave a file behind. Should a removal come undone in a crash, the file is superseded again.
+ */
+function discardSuperseded(
+  directory: Directory,
+  scan: LogScan,
+  older: readonly OlderFile[],
+  epochMax: number,
+  logFileBytes: number,
+): OlderFile[] {
+  const contributing = contributingFiles(scan.log.files).filter(({ file }) => file.header.start.epoch < epochMax);
+  const names = new Set(contributing.map(({ file }) => file.name));
+  const useless = older.filter(({ name }) => !names.has(name));
+  if (useless.length === 0) return [...older];
+  const spares = directory
+    .list()
+    .map(parseSpareFileName)
+    .filter((index) => index !== undefined);
+  let indexNext = Math.max(-1, ...spares) + 1;
+  let spareCount = spares.length;
+  for (const { name, bytes } of useless) {
+    if (bytes === logFileBytes && spareCount < SPARES_WANTED && indexNext <= SPARE_INDEX_MAX) {
+      directory.rename(name, spareFileName(indexNext));
+      indexNext += 1;
+      spareCount += 1;
+    } else directory.remove(name);
+  }
+  directory.sync();
+  return older.filter(({ name }) => names.has(name));
 }

@@ -1,13 +1,13 @@
 // Recovery for users: brings page files, a map or a callback up to the log of a database, and verifies a log. Neither
 // changes the log, so running it again gives the same bytes (R11).
 
-import { WalError } from '../base/errors.js';
 import { monotonicMs } from '../base/clock.js';
+import { WalError } from '../base/errors.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
-import { replayLog, type ReplayCommit, type ReplayTarget } from './replay.js';
+import { type ReplayCommit, type ReplayTarget, replayLog } from './replay.js';
 import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
 import { emptyReport, type OnDamage, type RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
@@ -119,7 +119,9 @@ function openPageFiles(paths: readonly string[], scan: LogScan, afterSeq: number
   const pageBytes = scan.log.pageBytes;
   for (const [space, lastSeq] of scan.chain.spaces) {
     if (lastSeq <= afterSeq || paths[space] !== undefined) continue;
-    throw new WalError('ERR_WAL_NOT_FOUND', `The log has pages of space ${space}, and no page file was named for it.`, { space });
+    throw new WalError('ERR_WAL_NOT_FOUND', `The log has pages of space ${space}, and no page file was named for it.`, {
+      space,
+    });
   }
   const files: PageFile[] = [];
   // Without a log file there is nothing to apply, and no page size to open page files with.
@@ -149,7 +151,12 @@ export interface VerifyReport {
   readonly tail: RecoveryReport['tail'];
   readonly droppedBytes: number;
   /** What is wrong, in words too for what is no damage: a torn tail, a file that was never started, a checkpoint slot. */
-  readonly problems: readonly { readonly file: string; readonly offset: number; readonly epoch: number; readonly reason: string }[];
+  readonly problems: readonly {
+    readonly file: string;
+    readonly offset: number;
+    readonly epoch: number;
+    readonly reason: string;
+  }[];
   readonly durationMs: number;
 }
 
@@ -172,7 +179,12 @@ export async function verifyDirectory(
 ): Promise<VerifyReport> {
   const scan = await scanLog(directory, options);
   const { segments, epochs, voids, firstSeq, lastSeq, tail, droppedBytes, bytesRead, durationMs } = reportOf(scan);
-  const note = (file: string, reason: string): VerifyReport['problems'][number] => ({ file, offset: 0, epoch: 0, reason });
+  const note = (file: string, reason: string): VerifyReport['problems'][number] => ({
+    file,
+    offset: 0,
+    epoch: 0,
+    reason,
+  });
   const problems = [
     ...scan.damage,
     ...scan.neverStarted.map((file) => note(file, 'the file was never started')),

@@ -80,7 +80,8 @@ export async function replayLog(
     if (part.end.nextSeq - 1 <= replay.afterSeq) continue;
     const file = directory.open(part.file.name, 'read');
     try {
-      for (const header of segmentsOf(file, part.file, FILE_HEADER_BYTES, part.endOffset)) await replay.segment(file, header);
+      for (const header of segmentsOf(file, part.file, FILE_HEADER_BYTES, part.endOffset))
+        await replay.segment(file, header);
     } finally {
       file.close();
     }
@@ -158,11 +159,18 @@ async function salvage(directory: Directory, scan: LogScan, replay: Replay): Pro
     const file = directory.open(name, 'read');
     try {
       const window = new FileWindow(file, new Uint8Array(VERIFY_WINDOW_BYTES));
-      for (const header of segmentsAnywhere(directory, listed, listed === last?.file ? last.endOffset : FILE_HEADER_BYTES)) {
+      for (const header of segmentsAnywhere(
+        directory,
+        listed,
+        listed === last?.file ? last.endOffset : FILE_HEADER_BYTES,
+      )) {
         const { fileOffset: offset, segmentBytes } = header;
         if (header.kind !== SEGMENT_KIND.epoch || header.epoch > epochMax || header.epoch <= epoch) continue;
         const entry = { file: name, epoch: header.epoch, offset, bytes: segmentBytes };
-        const result = offset + segmentBytes > bytes ? { reason: 'the file ends within it' } : verifySegment(file, window, header, home.pageBytes);
+        const result =
+          offset + segmentBytes > bytes
+            ? { reason: 'the file ends within it' }
+            : verifySegment(file, window, header, home.pageBytes);
         if ('reason' in result || header.firstSeq < nextSeq) {
           const reason = 'reason' in result ? result.reason : 'its sequences contradict those before it';
           replay.notRecovered.push({ ...entry, reason });
@@ -184,7 +192,11 @@ async function salvage(directory: Directory, scan: LogScan, replay: Replay): Pro
 }
 
 /** Headers of the segments that stand anywhere behind `from` and say that they belong there. */
-function* segmentsAnywhere(directory: Directory, listed: ListedFile, from: number): Generator<CheckedHeader, void, void> {
+function* segmentsAnywhere(
+  directory: Directory,
+  listed: ListedFile,
+  from: number,
+): Generator<CheckedHeader, void, void> {
   const { name, fileNumber, header } = listed;
   const home = { fileNumber, logId: header.logId, incarnationMin: header.incarnation };
   for (let offset = from; ; ) {

@@ -23,7 +23,6 @@ export interface Rest {
   readonly syncedThrough: number;
   readonly epochMax: number;
   readonly incarnationMax: number;
-  readonly logId: number | undefined;
   /** The first of them. */
   readonly first: { readonly epoch: number; readonly offset: number } | undefined;
   /** Behind the last of them, or behind the last block that is not zero. */
@@ -52,15 +51,14 @@ export function scanRest(
   visit: (header: CheckedHeader) => boolean = () => false,
 ): Rest {
   const file = directory.open(name, 'read');
-  const rest = {
+  const rest: Mutable<Rest> = {
     segments: 0,
     segmentBytes: 0,
     otherBytes: 0,
     syncedThrough: 0,
     epochMax: 0,
     incarnationMax: 0,
-    logId: undefined as number | undefined,
-    first: undefined as Rest['first'],
+    first: undefined,
     endOffset: from,
   };
   try {
@@ -75,34 +73,41 @@ export function scanRest(
       offset += bytes;
       // Preallocated zeros are by far the most frequent find.
       if (read.equals(ZEROS.subarray(0, bytes))) continue;
-      for (let at = 0; at < bytes; at += SEGMENT_ALIGNMENT) {
+      for (let at = 0; at < bytes; ) {
         const block = read.subarray(at, at + SEGMENT_ALIGNMENT);
+        const blockAt = pieceAt + at;
+        at += SEGMENT_ALIGNMENT;
         if (block.equals(ZEROS.subarray(0, block.length))) continue;
-        const header = headerIn(block, pieceAt + at, home);
+        const header = headerIn(block, blockAt, home);
         if (header === undefined) {
           rest.otherBytes += block.length;
-          rest.endOffset = pieceAt + at + block.length;
+          rest.endOffset = blockAt + block.length;
           continue;
         }
-        const end = Math.min(pieceAt + at + header.segmentBytes, size);
-        rest.segments += 1;
-        rest.segmentBytes += end - (pieceAt + at);
-        rest.syncedThrough = Math.max(rest.syncedThrough, header.syncedThrough);
-        rest.epochMax = Math.max(rest.epochMax, header.epoch);
-        rest.incarnationMax = Math.max(rest.incarnationMax, header.incarnation);
-        rest.logId ??= header.logId;
-        rest.first ??= { epoch: header.epoch, offset: pieceAt + at };
-        rest.endOffset = end;
+        const end = Math.min(blockAt + header.segmentBytes, size);
+        note(rest, header, blockAt, end);
         if (visit(header)) return rest;
-        // The header is checksummed, so its length holds, whatever became of the bytes: what they contain is not looked at.
-        offset = end;
-        break;
+        // The header is checksummed, so its length holds, whatever became of the bytes: they are not looked at.
+        at = end - pieceAt;
+        offset = Math.max(offset, end);
       }
     }
     return rest;
   } finally {
     file.close();
   }
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function note(rest: Mutable<Rest>, header: CheckedHeader, offset: number, end: number): void {
+  rest.segments += 1;
+  rest.segmentBytes += end - offset;
+  rest.syncedThrough = Math.max(rest.syncedThrough, header.syncedThrough);
+  rest.epochMax = Math.max(rest.epochMax, header.epoch);
+  rest.incarnationMax = Math.max(rest.incarnationMax, header.incarnation);
+  rest.first ??= { epoch: header.epoch, offset };
+  rest.endOffset = end;
 }
 
 function headerIn(block: Buffer, offset: number, home: RestHome): CheckedHeader | undefined {

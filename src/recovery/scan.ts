@@ -12,8 +12,8 @@ import { SEGMENT_ALIGNMENT } from '../segment/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import { type Chain, ChainWalk, isAnyNumberMissing, isSamePosition } from './chain-walk.js';
-import { type ListedFile, listLogFiles, type LogFiles } from './log-files.js';
-import { emptyReport, type DamageEntry, type OnDamage, type RecoveryReport } from './report.js';
+import { type ListedFile, type LogFiles, listLogFiles } from './log-files.js';
+import { type DamageEntry, emptyReport, type OnDamage, type RecoveryReport } from './report.js';
 import { type Rest, scanRest } from './rest-scan.js';
 import { type Verdict, verdictRow } from './verdict.js';
 import { VerifyPipeline } from './verify-pool.js';
@@ -24,6 +24,9 @@ export const RECOVERY_MEMORY_BYTES = 64 * 2 ** 20;
 /** A window larger than this reads no faster. */
 const WINDOW_BYTES_MAX = 2 ** 20;
 const WINDOW_BYTES_MIN = 64 * 1024;
+
+/** How often a scan starts over because a file went away under it. */
+const ROUNDS_MAX = 5;
 
 /** Settings of a scan. */
 export interface ScanOptions {
@@ -67,13 +70,33 @@ export interface LogScan {
  */
 export async function scanLog(directory: Directory, options: ScanOptions = {}): Promise<LogScan> {
   const startedMs = monotonicMs();
-  const log = listLogFiles(directory);
-  const pipeline = new VerifyPipeline(directory, options);
-  try {
-    const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options)).run();
-    return { ...judge(directory, log, chain), durationMs: monotonicMs() - startedMs };
-  } finally {
-    await pipeline.close();
+  const first = await scanOnce(directory, options, undefined);
+  // Beside a running writer the files behind the end are looked at later than the end, and then seem to prove that it
+  // was synced. What they prove holds for a second walk, which starts later still.
+  const isSure = first.verdict === 'clean' || first.verdict === 'torn';
+  const scan = isSure ? first : await scanOnce(directory, options, first.syncedThrough);
+  return { ...scan, durationMs: monotonicMs() - startedMs };
+}
+
+/** @param syncedThroughSeen - S of an earlier scan; undefined to look for it behind the chain */
+async function scanOnce(
+  directory: Directory,
+  options: ScanOptions,
+  syncedThroughSeen: number | undefined,
+): Promise<Omit<LogScan, 'durationMs'>> {
+  for (let round = 1; ; round += 1) {
+    const pipeline = new VerifyPipeline(directory, options);
+    try {
+      const log = listLogFiles(directory);
+      const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options)).run();
+      return judge(directory, log, chain, syncedThroughSeen);
+    } catch (error) {
+      // A running writer recycled a file between the listing and the opening of it.
+      const isGone = error instanceof WalError && error.code === 'ERR_WAL_NOT_FOUND';
+      if (!isGone || round === ROUNDS_MAX) throw error;
+    } finally {
+      await pipeline.close();
+    }
   }
 }
 
@@ -84,13 +107,19 @@ function windowBytes({ recoveryMemoryBytes = RECOVERY_MEMORY_BYTES }: ScanOption
 }
 
 /** Puts the evidence together; the table decides. */
-function judge(directory: Directory, log: LogFiles, chain: Chain): Omit<LogScan, 'durationMs'> {
+function judge(
+  directory: Directory,
+  log: LogFiles,
+  chain: Chain,
+  syncedThroughSeen: number | undefined,
+): Omit<LogScan, 'durationMs'> {
   const { checkpoint } = log;
   const end = chain.isFrontMissing ? EMPTY : (chain.files.at(-1)?.end ?? EMPTY);
   const position = restartOf(log, end);
   const rests = restsOf(directory, log, chain);
   const lost = headerlessRests(directory, log);
-  const syncedThrough = syncedThroughOf(log, chain, rests);
+  const proofs = syncedThroughSeen === undefined ? rests : [];
+  const syncedThrough = Math.max(syncedThroughSeen ?? 0, syncedThroughOf(log, chain, proofs));
   const damage: DamageEntry[] = [...log.refused, ...chain.flaws];
   const orphans = lost.filter(({ rest }) => rest.epochMax > end.epoch);
   for (const { file, rest } of orphans) {
@@ -182,17 +211,29 @@ function syncedThroughOf(log: LogFiles, chain: Chain, rests: LogScan['rests']): 
 /** The file, or the files, that must have been there, as an entry of the list of damage. */
 function missingFile(log: LogFiles, chain: Chain, end: LogPosition, syncedThrough: number): DamageEntry | undefined {
   const { checkpoint } = log;
-  const entry = (file: string, epoch: number, reason: string): DamageEntry => ({ file, epoch, offset: 0, bytes: 0, reason });
+  const entry = (file: string, epoch: number, reason: string): DamageEntry => ({
+    file,
+    epoch,
+    offset: 0,
+    bytes: 0,
+    reason,
+  });
   if (chain.isFrontMissing && chain.next !== undefined) {
     return entry(chain.next.name, 1 + (checkpoint?.throughEpoch ?? 0), 'the files before this one are missing');
   }
   // A checkpoint that is known to be synced proves that the file of its incarnation was, too.
-  if (checkpoint !== undefined && checkpoint.incarnation > log.incarnation && checkpoint.syncedThrough >= checkpoint.throughEpoch) {
+  if (
+    checkpoint !== undefined &&
+    checkpoint.incarnation > log.incarnation &&
+    checkpoint.syncedThrough >= checkpoint.throughEpoch
+  ) {
     const isAnyHeaderLost = log.headerless.length > 0;
-    if (!isAnyHeaderLost) return entry('checkpoint', checkpoint.throughEpoch, 'the files of the newest incarnation are missing');
+    if (!isAnyHeaderLost)
+      return entry('checkpoint', checkpoint.throughEpoch, 'the files of the newest incarnation are missing');
   }
   const last = chain.files.at(-1)?.file;
-  if (last === undefined || chain.next === undefined || chain.end.isBroken || end.epoch >= syncedThrough) return undefined;
+  if (last === undefined || chain.next === undefined || chain.end.isBroken || end.epoch >= syncedThrough)
+    return undefined;
   if (!isAnyNumberMissing(log.fileNumbers, last.fileNumber, chain.next.fileNumber)) return undefined;
   return entry(chain.next.name, end.epoch + 1, 'a file before this one is missing');
 }
@@ -228,7 +269,8 @@ function dropped(chain: Chain, rests: LogScan['rests']): number {
 /** The part of a report that a scan can fill in. */
 export function reportOf(scan: LogScan): RecoveryReport {
   const { chain, position } = scan;
-  const sum = (value: (part: Chain['files'][number]) => number): number => chain.files.reduce((all, part) => all + value(part), 0);
+  const sum = (value: (part: Chain['files'][number]) => number): number =>
+    chain.files.reduce((all, part) => all + value(part), 0);
   const firstSeq = chain.files[0]?.file.header.start.nextSeq ?? 1;
   const lastSeq = (chain.files.at(-1)?.end.nextSeq ?? 1) - 1;
   const isEmpty = lastSeq < firstSeq;
@@ -258,7 +300,12 @@ export function refuseDamage(scan: LogScan, onDamage: OnDamage = 'fail'): void {
   if (scan.verdict === 'clean' || scan.verdict === 'torn' || onDamage !== 'fail') return;
   const [first] = scan.damage;
   const place = first === undefined ? '' : ` ${first.file} at ${first.offset}, epoch ${first.epoch}: ${first.reason}.`;
-  const details = { ...first, damage: scan.damage, lastSeq: scan.position.nextSeq - 1, syncedThrough: scan.syncedThrough };
+  const details = {
+    ...first,
+    damage: scan.damage,
+    lastSeq: scan.position.nextSeq - 1,
+    syncedThrough: scan.syncedThrough,
+  };
   if (scan.verdict === 'gap') throw new WalError('ERR_WAL_GAP', `Part of the log is missing:${place}`, details);
   throw new WalError('ERR_WAL_CORRUPT', `The log is damaged:${place}`, details);
 }
@@ -269,7 +316,15 @@ export function notRecoveredOf({ damage, rests }: LogScan): DamageEntry[] {
   const behind = rests.flatMap(({ file, rest: { first, endOffset } }) =>
     first === undefined
       ? []
-      : [{ file: file.name, epoch: first.epoch, offset: first.offset, bytes: endOffset - first.offset, reason: 'it stands behind the damage' }],
+      : [
+          {
+            file: file.name,
+            epoch: first.epoch,
+            offset: first.offset,
+            bytes: endOffset - first.offset,
+            reason: 'it stands behind the damage',
+          },
+        ],
   );
   return [...damage, ...behind];
 }

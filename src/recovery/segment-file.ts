@@ -3,8 +3,8 @@
 // front of the segment, so the same code reads it. Only synced epochs are exported: their numbers never change meaning.
 
 import { basename, dirname, resolve } from 'node:path';
-import { invalidArgument, WalError } from '../base/errors.js';
 import { wallClockMs } from '../base/clock.js';
+import { invalidArgument, WalError } from '../base/errors.js';
 import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../log/codec.js';
 import { FILE_FLAG, FILE_HEADER_BYTES } from '../log/layout.js';
 import { CHECKPOINT_NAMES, LOCK_NAME, parseLogFileName, parseSpareFileName, UNFINISHED_SUFFIX } from '../log/names.js';
@@ -12,12 +12,19 @@ import { type Certificate, encodeSegmentHeader } from '../segment/codec.js';
 import { CommitReader } from '../segment/commit-reader.js';
 import { FileWindow } from '../segment/file-window.js';
 import { SEGMENT_HEADER, SEGMENT_KIND } from '../segment/layout.js';
-import { chainFault, type CheckedHeader, isAtHome, readSegmentCertificate, readSegmentHeader, verifySegment } from '../segment/reader.js';
+import {
+  type CheckedHeader,
+  chainFault,
+  isAtHome,
+  readSegmentCertificate,
+  readSegmentHeader,
+  verifySegment,
+} from '../segment/reader.js';
 import type { Directory, LogFile } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { removeEmptyDirectory } from '../storage/remove-directory.js';
 import { logDirectoryPath } from './recover.js';
-import { type ReplayCommit, replayCommitOf, type ReplayTarget, segmentsOf } from './replay.js';
+import { type ReplayCommit, type ReplayTarget, replayCommitOf, segmentsOf } from './replay.js';
 import { type LogScan, scanLog } from './scan.js';
 
 /** A segment of the proven chain. */
@@ -80,7 +87,11 @@ export function segmentFilePath(dbPath: string, epoch: number): string {
  *
  * Durability: the file is synced, and its name too, when this resolves; it appears whole or not at all.
  */
-export async function exportSegment(dbPath: string, epoch: number, target = segmentFilePath(dbPath, epoch)): Promise<string> {
+export async function exportSegment(
+  dbPath: string,
+  epoch: number,
+  target = segmentFilePath(dbPath, epoch),
+): Promise<string> {
   if (!Number.isSafeInteger(epoch) || epoch < 1) throw invalidArgument('An epoch is a whole number from 1.', { epoch });
   const directory = new NodeDirectory(logDirectoryPath(dbPath));
   const scan = await scanLog(directory);
@@ -128,7 +139,10 @@ function writeSegmentFile(target: LogFile, source: LogFile, header: CheckedHeade
   const start = { epoch: header.epoch - 1, nextSeq: header.firstSeq, ...header.previous };
   const fileBytes = FILE_HEADER_BYTES + header.segmentBytes;
   const flags = home.flags & ~(FILE_FLAG.opening | FILE_FLAG.recycled);
-  target.write([encodeFileHeader({ ...home, flags, start, syncedThrough: header.epoch, wallClockMs: wallClockMs(), fileBytes })], 0);
+  target.write(
+    [encodeFileHeader({ ...home, flags, start, syncedThrough: header.epoch, wallClockMs: wallClockMs(), fileBytes })],
+    0,
+  );
   const encoded = new Uint8Array(SEGMENT_HEADER.bytes);
   encodeSegmentHeader(encoded, { ...header, fileOffset: FILE_HEADER_BYTES });
   target.write([encoded], FILE_HEADER_BYTES);
@@ -189,7 +203,8 @@ function verifySegmentFile(file: LogFile): { home: FileHeader; header: CheckedHe
   const isSame = isAtHome(header, home, FILE_HEADER_BYTES) && header.kind === SEGMENT_KIND.epoch;
   const fault = isSame ? chainFault(header, home.start) : 'header and segment do not belong together';
   if (fault !== undefined) throw corrupt(file.name, FILE_HEADER_BYTES, fault);
-  if (file.size() !== FILE_HEADER_BYTES + header.segmentBytes) throw corrupt(file.name, FILE_HEADER_BYTES, 'the file has another length');
+  if (file.size() !== FILE_HEADER_BYTES + header.segmentBytes)
+    throw corrupt(file.name, FILE_HEADER_BYTES, 'the file has another length');
   const window = new FileWindow(file, new Uint8Array(WINDOW_BYTES));
   const result = verifySegment(file, window, header, home.pageBytes);
   if ('reason' in result) throw refused(file.name, result.offset, result.reason, result.isVersion);
@@ -228,6 +243,7 @@ function corrupt(file: string, offset: number, reason: string): WalError {
 
 function refused(file: string, offset: number, reason: string, isVersion: boolean): WalError {
   const details = { file, offset, reason };
-  if (isVersion) return new WalError('ERR_WAL_VERSION', `${file} at ${offset}: ${reason}. Use a newer library.`, details);
+  if (isVersion)
+    return new WalError('ERR_WAL_VERSION', `${file} at ${offset}: ${reason}. Use a newer library.`, details);
   return new WalError('ERR_WAL_CORRUPT', `${file} at ${offset}: ${reason}.`, details);
 }

@@ -51,7 +51,12 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
     const sum = { verified: 0, frames: 0, voids: 0, pages: 0, bytes: 0 };
     for (const [index, offset] of task.offsets.entries()) {
       const header = readSegmentHeader(file, offset);
-      if (header === undefined || 'refused' in header || header.headerCrc !== task.headerCrcs[index] || !isAtHome(header, task, offset)) {
+      if (
+        header === undefined ||
+        'refused' in header ||
+        header.headerCrc !== task.headerCrcs[index] ||
+        !isAtHome(header, task, offset)
+      ) {
         throw new WalError('ERR_WAL_IO', `${task.name} reads differently from one moment to the next.`, { offset });
       }
       const result = verifySegment(file, window, header, task.pageBytes);

@@ -94,7 +94,12 @@ export class CommitReader {
     }
   }
 
-  *#records(file: LogFile, window: FileWindow, at: number, frame: DecodedFrameHeader): Generator<DecodedRecord, void, void> {
+  *#records(
+    file: LogFile,
+    window: FileWindow,
+    at: number,
+    frame: DecodedFrameHeader,
+  ): Generator<DecodedRecord, void, void> {
     const end = at + frame.frameBytes;
     let recordAt = at + FRAME_HEADER.bytes;
     for (let index = 0; index < frame.recordCount; index += 1) {

@@ -4,8 +4,8 @@
 // Not here: which segment should stand at a place when the chain goes on over files (recovery/).
 
 import { crc32c } from '../base/checksum.js';
-import { FRAME_HEADER } from '../frame/layout.js';
 import { type DecodedFrameHeader, decodeFrameHeader, frameSeed } from '../frame/codec.js';
+import { FRAME_HEADER } from '../frame/layout.js';
 import { decodeRecordShape } from '../record/codec.js';
 import { RECORD_HEADER, RECORD_KIND } from '../record/layout.js';
 import type { LogFile } from '../storage/directory.js';
@@ -84,10 +84,12 @@ export function isAtHome(header: SegmentHeader, home: SegmentHome, offset: numbe
 /** Why a segment does not continue the chain at `point`, or undefined when it does (design/format.md, "Chain"). */
 export function chainFault(header: SegmentHeader, point: ChainPoint): string | undefined {
   const { headerCrc, certificateCrc } = header.previous;
-  if (headerCrc !== point.headerCrc || certificateCrc !== point.certificateCrc) return 'a segment does not continue the one before it';
+  if (headerCrc !== point.headerCrc || certificateCrc !== point.certificateCrc)
+    return 'a segment does not continue the one before it';
   if (header.firstSeq !== point.nextSeq) return 'the sequences of a segment do not continue those before it';
   const isMark = header.kind === SEGMENT_KIND.mark;
-  if (header.epoch !== (isMark ? point.epoch : point.epoch + 1)) return 'the epoch of a segment does not continue the one before it';
+  if (header.epoch !== (isMark ? point.epoch : point.epoch + 1))
+    return 'the epoch of a segment does not continue the one before it';
   if (header.syncedThrough > header.epoch) return 'a segment calls an epoch synced that does not exist yet';
   return undefined;
 }
@@ -187,7 +189,8 @@ function disagreementOf(certificate: Certificate, header: SegmentHeader): string
   }
   if (frameCount !== header.frameCount) return 'header and certificate disagree about the frames';
   if (lanes.length !== header.laneCount) return 'header and certificate disagree about the lanes';
-  if (frameCount + voids.length !== header.endSeq - header.firstSeq) return 'a commit is missing and no void explains it';
+  if (frameCount + voids.length !== header.endSeq - header.firstSeq)
+    return 'a commit is missing and no void explains it';
   let frames = 0;
   let bytes = 0;
   const seen = new Set<number>();
@@ -206,7 +209,7 @@ function disagreementOf(certificate: Certificate, header: SegmentHeader): string
 
 function ascends(numbers: readonly number[]): boolean {
   // Written so that a number out of range (NaN) is out of order too.
-  return numbers.every((number, index) => index === 0 ? number >= 0 : number > (numbers[index - 1] as number));
+  return numbers.every((number, index) => (index === 0 ? number >= 0 : number > (numbers[index - 1] as number)));
 }
 
 /** Verifies the frame at `at`, which may reach up to `end`. */
@@ -326,7 +329,8 @@ class Tally {
     if (certificate.framesDigest !== this.#digest) throw new Fault('frames and certificate disagree', at);
     if (certificate.pageCount !== this.#pageCount) throw new Fault('a certificate counts its pages wrong', at);
     const { sizes } = certificate;
-    const agree = ({ space, pages }: { space: number; pages: number }): boolean => this.#sizes.get(space)?.pages === pages;
+    const agree = ({ space, pages }: { space: number; pages: number }): boolean =>
+      this.#sizes.get(space)?.pages === pages;
     if (sizes.length !== this.#sizes.size || !sizes.every(agree)) {
       throw new Fault('a certificate lists sizes that its frames do not set', at);
     }

@@ -24,8 +24,10 @@ export class RequestSender {
   constructor(port: MessagePort, onNotice: (notice: unknown) => void) {
     this.#port = port;
     port.on('message', (message: AnswerMessage | undefined) => {
-      const open = message?.answer === undefined ? undefined : this.#open.get(message.answer);
-      if (open === undefined || message === undefined) return onNotice(message);
+      if (message?.answer === undefined) return onNotice(message);
+      const open = this.#open.get(message.answer);
+      // Given up meanwhile: nobody is left to hear it.
+      if (open === undefined) return;
       this.#open.delete(message.answer);
       if (message.error === undefined) open.resolve(message.result);
       else open.reject(WalError.fromWire(message.error));

@@ -22,7 +22,13 @@ type Step = { epoch: Commit[] } | 'sync' | 'mark' | 'rotate' | 'reopen' | 'reope
 
 const page = fc.record({ pageNumber: fc.integer({ min: 1, max: 12 }), value: fc.integer({ min: 0, max: 255 }) });
 const commit: fc.Arbitrary<Commit> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ pages: fc.array(page, { minLength: 1, maxLength: 4 }), lane: fc.integer({ min: 0, max: 3 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      pages: fc.array(page, { minLength: 1, maxLength: 4 }),
+      lane: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ size: fc.integer({ min: 0, max: 12 }), lane: fc.integer({ min: 0, max: 3 }) }) },
   { weight: 1, arbitrary: fc.constant({ isVoid: true }) },
 );
@@ -45,7 +51,8 @@ function specOf(one: Commit): CommitSpec {
 }
 
 function apply(model: Map<number, number>, spec: CommitSpec): void {
-  if (spec.dbSizePages !== undefined) for (const number of [...model.keys()]) if (number > spec.dbSizePages) model.delete(number);
+  if (spec.dbSizePages !== undefined)
+    for (const number of [...model.keys()]) if (number > spec.dbSizePages) model.delete(number);
   for (const { pageNumber, image: bytes } of spec.pages ?? []) model.set(pageNumber, bytes[0]!);
 }
 
@@ -69,12 +76,17 @@ async function build(steps: readonly Step[]): Promise<{ directory: MemoryDirecto
   return { directory, commits };
 }
 
-async function replayed(directory: MemoryDirectory, afterSeq: number, into = new Map<number, Uint8Array>()): Promise<Map<number, Uint8Array>> {
+async function replayed(
+  directory: MemoryDirectory,
+  afterSeq: number,
+  into = new Map<number, Uint8Array>(),
+): Promise<Map<number, Uint8Array>> {
   await replayLog(directory, await scanLog(directory), mapTarget(into), { afterSeq });
   return into;
 }
 
-const plain = (map: Map<number, Uint8Array>): [number, number][] => [...map].map(([number, bytes]): [number, number] => [number, bytes[0]!]).sort(([a], [b]) => a - b);
+const plain = (map: Map<number, Uint8Array>): [number, number][] =>
+  [...map].map(([number, bytes]): [number, number] => [number, bytes[0]!]).sort(([a], [b]) => a - b);
 
 test('R1: replay equals a model, over rotations, marks, reopenings and policies', async () => {
   await fc.assert(
@@ -109,11 +121,9 @@ test('R11: a replay in two parts, or with a part repeated, equals one replay', a
       const { directory } = await build(steps);
       const whole = plain(await replayed(directory, 0));
       const first = new Map<number, Uint8Array>();
-      await replayLog(
-        directory,
-        await scanLog(directory),
-        { commit: (one) => (one.seq <= cut ? mapTarget(first).commit(one) : undefined) },
-      );
+      await replayLog(directory, await scanLog(directory), {
+        commit: (one) => (one.seq <= cut ? mapTarget(first).commit(one) : undefined),
+      });
       expect(plain(await replayed(directory, cut, new Map(first)))).toEqual(whole);
       expect(plain(await replayed(directory, Math.max(0, cut - back), new Map(first)))).toEqual(whole);
       expect(plain(await replayed(directory, 0, await replayed(directory, 0)))).toEqual(whole);

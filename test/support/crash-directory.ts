@@ -35,10 +35,12 @@ export class CrashDirectory implements Directory {
 
   /** The directory as the next process finds it. */
   afterCrash(loss: Loss): CrashDirectory {
-    const names = loss === 'kept' ? this.#names : this.#history[typeof loss === 'object' ? index(loss, this.#history.length) : 0]!;
+    const names =
+      loss === 'kept' ? this.#names : this.#history[typeof loss === 'object' ? index(loss, this.#history.length) : 0]!;
     const files = new Map<string, Inode>();
     for (const [name, inode] of names) {
-      const bytes = loss === 'kept' ? inode.live.slice() : loss === 'lost' ? inode.durable.slice() : mixed(inode, loss.random);
+      const bytes =
+        loss === 'kept' ? inode.live.slice() : loss === 'lost' ? inode.durable.slice() : mixed(inode, loss.random);
       // After the death of the process alone the cache still holds what is not on disk (F10).
       files.set(name, { live: bytes, durable: loss === 'kept' ? inode.durable.slice() : bytes.slice() });
     }
@@ -116,7 +118,8 @@ class CrashFile implements LogFile {
     try {
       this.directory.operate();
     } catch (error) {
-      if (this.directory.operations === this.directory.crashAt) this.#put(whole.subarray(0, whole.length >> 1), position);
+      if (this.directory.operations === this.directory.crashAt)
+        this.#put(whole.subarray(0, whole.length >> 1), position);
       throw error;
     }
     this.#put(whole, position);

@@ -1,6 +1,7 @@
 // Builds logs with the codecs of the package and damages them: the tiny language of the recovery tests (after leveldb's
 // log_test): write, cut, flip, fixChecksum, read. Works over any Directory.
 
+import { crc32c } from '../../src/base/checksum.js';
 import type { WalError } from '../../src/base/errors.js';
 import { encodeFrameHeader, frameSeed } from '../../src/frame/codec.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER, FRAME_KIND } from '../../src/frame/layout.js';
@@ -8,10 +9,9 @@ import { writeCheckpointRecord } from '../../src/log/checkpoint-record.js';
 import { encodeFileHeader, type LogPosition } from '../../src/log/codec.js';
 import { FILE_FLAG, FILE_HEADER, FILE_HEADER_BYTES } from '../../src/log/layout.js';
 import { logFileName } from '../../src/log/names.js';
-import { crc32c } from '../../src/base/checksum.js';
 import { ByteRing } from '../../src/memory/byte-ring.js';
 import { encodeRecords } from '../../src/record/codec.js';
-import { checkCommit, type CommitInput } from '../../src/record/commit.js';
+import { type CommitInput, checkCommit } from '../../src/record/commit.js';
 import { alignUp } from '../../src/record/layout.js';
 import type { OpenedLog } from '../../src/recovery/opening.js';
 import type { ReplayTarget } from '../../src/recovery/replay.js';
@@ -227,7 +227,16 @@ export class LogBuilder {
   #startFile(flags: number): void {
     const { logId, incarnation, fileNumber, syncedThrough, position: start } = this;
     const fileBytes = this.#fileBytes;
-    const header = { flags, logId, incarnation, fileNumber, syncedThrough, start, fileBytes, pageBytes: this.#pageBytes };
+    const header = {
+      flags,
+      logId,
+      incarnation,
+      fileNumber,
+      syncedThrough,
+      start,
+      fileBytes,
+      pageBytes: this.#pageBytes,
+    };
     const file = this.directory.open(this.name, 'create');
     file.truncate(fileBytes);
     file.write([encodeFileHeader({ ...header, wallClockMs: 1 })], 0);

@@ -11,7 +11,7 @@ import { EXIT } from '../exit-status.js';
 import { filePath, oneOf, wholeNumber } from '../option-values.js';
 import { bytesInWords, printJson, printPairs, ProgressLine } from '../output.js';
 import {
-  checkDatabasePath, checkFolder, createPageFiles, pageFilePaths, refuseExisting, removeFiles, sha256OfFile,
+  checkFolder, createPageFiles, pageFilePaths, refuseExisting, removeFiles, sha256OfFile,
 } from '../page-files.js';
 import { AckFile } from '../replay/acknowledgements.js';
 import { readReplayInput, type ReplayInput } from '../replay/replay-input.js';
@@ -66,7 +66,6 @@ export function addReplay(program: Command, finish: (status: number, isAbrupt?: 
 /** @returns whether the log was left as a crash would leave it */
 async function replay(options: ReplayOptions): Promise<boolean> {
   const { db, copies, checkpoint } = options;
-  checkDatabasePath(db);
   checkFolder(db);
   refuseExisting(db, copies);
   const settings = settingsOf(options);

@@ -2,13 +2,13 @@
 // is flipped and every length cut; then files deleted, renamed, copied and swapped.
 
 import { describe, expect, test } from 'vitest';
+import { FILE_HEADER } from '../../../src/log/layout.js';
 import { openLog } from '../../../src/recovery/opening.js';
 import { replayLog } from '../../../src/recovery/replay.js';
-import { refuseDamage, scanLog, type LogScan } from '../../../src/recovery/scan.js';
+import { type LogScan, refuseDamage, scanLog } from '../../../src/recovery/scan.js';
+import { SEGMENT_HEADER } from '../../../src/segment/layout.js';
 import type { Directory } from '../../../src/storage/directory.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { FILE_HEADER } from '../../../src/log/layout.js';
-import { SEGMENT_HEADER } from '../../../src/segment/layout.js';
 import {
   codeOf,
   copyDirectory,
@@ -36,7 +36,13 @@ async function readLog(directory: Directory): Promise<{ lines: string[]; scan: L
 /** Three files of two incarnations, everything synced and known to be. */
 async function corpus(): Promise<{ directory: MemoryDirectory; builder: LogBuilder; lines: string[] }> {
   const directory = new MemoryDirectory();
-  new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1), pages(2, 2)).sync().epoch({ dbSizePages: 3, ...pages(3, 3) }).sync().mark();
+  new LogBuilder(directory, { fileBytes: FILE_BYTES })
+    .start()
+    .epoch(pages(1, 1), pages(2, 2))
+    .sync()
+    .epoch({ dbSizePages: 3, ...pages(3, 3) })
+    .sync()
+    .mark();
   const opened = await openLog(directory, { logFileBytes: FILE_BYTES, sync: true });
   const builder = LogBuilder.resume(directory, opened, { fileBytes: FILE_BYTES });
   builder.epoch(pages(1, 4), { isVoid: true }, { operations: [{ code: 5, bytes: new Uint8Array(9) }] }).sync();
@@ -70,7 +76,11 @@ describe('R2: damage to synced bytes', () => {
       for (let offset = 0; offset < bytes.length; offset += 1) {
         // Of padding one bit in 32 bytes; of everything that says something, every bit.
         if (bytes[offset] === 0 && offset % 32 !== 0) continue;
-        for (let bit = 0; bit < (bytes[offset] === 0 ? 1 : 8); bit += bytes[offset] === 0 ? 8 : offset % 4 === 0 ? 1 : 3) {
+        for (
+          let bit = 0;
+          bit < (bytes[offset] === 0 ? 1 : 8);
+          bit += bytes[offset] === 0 ? 8 : offset % 4 === 0 ? 1 : 3
+        ) {
           const result = await outcome(directory, name, offset, bit);
           if (result === whole) counts.harmless += 1;
           else {
@@ -131,7 +141,9 @@ describe('R5: an unsynced tail', () => {
     builder.epoch(pages(1, 1)).epoch(pages(2, 2), pages(3, 3)).epoch(pages(4, 4));
     const { lines } = await readLog(directory);
     const written = readFile(directory, builder.name).subarray(4096, builder.offset);
-    const sectors = [...Array(written.length / 512).keys()].filter((index) => written.subarray(index * 512, index * 512 + 512).some((byte) => byte !== 0));
+    const sectors = [...Array(written.length / 512).keys()].filter((index) =>
+      written.subarray(index * 512, index * 512 + 512).some((byte) => byte !== 0),
+    );
     for (let mask = 0; mask < 2 ** sectors.length; mask += 1) {
       const copy = fork(directory);
       for (const [index, sector] of sectors.entries()) {
@@ -146,7 +158,11 @@ describe('R5: an unsynced tail', () => {
 
   test('torn with whole epochs behind it ends at the hole, and counts what it dropped', async () => {
     const directory = new MemoryDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1)).epoch(pages(2, 2)).epoch(pages(3, 3));
+    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
+      .start()
+      .epoch(pages(1, 1))
+      .epoch(pages(2, 2))
+      .epoch(pages(3, 3));
     flip(directory, builder.name, builder.segments[1]!.offset + 200);
     const { lines, scan } = await readLog(directory);
     expect(lines).toEqual(['1 p0.1=1']);
@@ -168,7 +184,11 @@ describe('R6: what was synced is known from anywhere behind a hole', () => {
 
   test('so does the checkpoint record of the same incarnation, and one of an older incarnation does not', async () => {
     const directory = new MemoryDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1)).epoch(pages(2, 2)).sync();
+    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
+      .start()
+      .epoch(pages(1, 1))
+      .epoch(pages(2, 2))
+      .sync();
     builder.checkpoint(1, 1);
     flip(directory, builder.name, builder.segments[1]!.offset + 200);
     expect(await codeOf(readLog(directory))).toBe('ERR_WAL_CORRUPT');
@@ -271,7 +291,11 @@ describe('R4: files', () => {
 
   test('a checkpoint without any log file, or of a newer incarnation, is a gap', async () => {
     const directory = new MemoryDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1)).sync().checkpoint(1, 1);
+    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
+      .start()
+      .epoch(pages(1, 1))
+      .sync()
+      .checkpoint(1, 1);
     const empty = fork(directory);
     empty.remove(builder.name);
     expect(await codeOf(readLog(empty))).toBe('ERR_WAL_GAP');
@@ -308,7 +332,12 @@ describe('R8: stale bytes', () => {
 
   test('of an opening that a power cut undid never go on with the next one', async () => {
     const directory = new MemoryDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1)).sync().epoch(pages(2, 2)).epoch(pages(3, 3));
+    const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
+      .start()
+      .epoch(pages(1, 1))
+      .sync()
+      .epoch(pages(2, 2))
+      .epoch(pages(3, 3));
     const undone = fork(directory);
     const { fileName } = await openLog(undone, { logFileBytes: FILE_BYTES, sync: true });
     const spare = directory.open('spare-0000.wal', 'create');

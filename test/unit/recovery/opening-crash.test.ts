@@ -2,7 +2,7 @@
 // opening, pass 2 stops at each of them, cuts the power in several ways, opens again, writes, and cuts the power again.
 
 import { describe, expect, test } from 'vitest';
-import { openLog, type OpenedLog } from '../../../src/recovery/opening.js';
+import { type OpenedLog, openLog } from '../../../src/recovery/opening.js';
 import { replayLog } from '../../../src/recovery/replay.js';
 import { scanLog } from '../../../src/recovery/scan.js';
 import type { Directory } from '../../../src/storage/directory.js';
@@ -47,7 +47,10 @@ const LINES = ['1 p0.1=1', '2 p0.2=2', '3 p0.1=3', '4 p0.3=4', '5 p0.4=5', '6 p0
 const SYNCED = 3;
 
 /** Opens and returns what was opened, or undefined when the directory crashed on the way. */
-async function openUntilCrash(directory: CrashDirectory, settings: Parameters<typeof openLog>[1] = SETTINGS): Promise<OpenedLog | undefined> {
+async function openUntilCrash(
+  directory: CrashDirectory,
+  settings: Parameters<typeof openLog>[1] = SETTINGS,
+): Promise<OpenedLog | undefined> {
   try {
     return await openLog(directory, settings);
   } catch (error) {
@@ -56,7 +59,10 @@ async function openUntilCrash(directory: CrashDirectory, settings: Parameters<ty
   }
 }
 
-async function operationsOf(directory: CrashDirectory, settings = SETTINGS as Parameters<typeof openLog>[1]): Promise<number> {
+async function operationsOf(
+  directory: CrashDirectory,
+  settings = SETTINGS as Parameters<typeof openLog>[1],
+): Promise<number> {
   await openLog(directory, settings);
   return directory.operations;
 }
@@ -65,7 +71,10 @@ function losses(round: number): { name: string; loss: Loss }[] {
   return [
     { name: 'kept', loss: 'kept' },
     { name: 'lost', loss: 'lost' },
-    ...[1, 2, 3].map((index) => ({ name: `random seed=${SEED + round * 7 + index}`, loss: { random: seeded(SEED + round * 7 + index) } })),
+    ...[1, 2, 3].map((index) => ({
+      name: `random seed=${SEED + round * 7 + index}`,
+      loss: { random: seeded(SEED + round * 7 + index) },
+    })),
   ];
 }
 
@@ -83,7 +92,9 @@ describe.each([false, true])('with a spare: %s', (withSpare) => {
         const again = await openLog(second, SETTINGS);
         const lines = await linesOf(second);
         expect(lines, label).toEqual(LINES.slice(0, lines.length));
-        expect(lines.length, label).toBeGreaterThanOrEqual(opened !== undefined || loss === 'kept' ? LINES.length : SYNCED);
+        expect(lines.length, label).toBeGreaterThanOrEqual(
+          opened !== undefined || loss === 'kept' ? LINES.length : SYNCED,
+        );
         // What the second opening found is on disk, whatever comes next, and so is what is synced after it.
         const builder = LogBuilder.resume(second, again, { fileBytes: again.fileBytes }).epoch(pages(9, 9));
         syncAll(second);
@@ -104,7 +115,11 @@ describe.each([false, true])('with a spare: %s', (withSpare) => {
 test('R9: a crash at every operation of an opening with stop ends at the same proven prefix', async () => {
   const make = (): CrashDirectory => {
     const directory = new CrashDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: 32 * 1024 }).start().epoch(pages(1, 1)).sync().epoch(pages(2, 2));
+    const builder = new LogBuilder(directory, { fileBytes: 32 * 1024 })
+      .start()
+      .epoch(pages(1, 1))
+      .sync()
+      .epoch(pages(2, 2));
     builder.sync().epoch(pages(3, 3)).rotate().sync().epoch(pages(4, 4)).rotate().sync().epoch(pages(5, 5));
     flip(directory, builder.segments[1]!.name, builder.segments[1]!.offset + 300);
     syncAll(directory);
@@ -128,7 +143,11 @@ test('R9: a crash at every operation of an opening with stop ends at the same pr
 test('R1: numbers that were discarded and used again never come back in their old meaning (F18)', async () => {
   // Epoch 2 is torn, so commit 2 is discarded; the next opening uses the number again, and epoch 3 of before stays away.
   const first = new CrashDirectory();
-  const builder = new LogBuilder(first, { fileBytes: 32 * 1024 }).start().epoch(pages(1, 1)).epoch(pages(2, 2)).epoch(pages(3, 3));
+  const builder = new LogBuilder(first, { fileBytes: 32 * 1024 })
+    .start()
+    .epoch(pages(1, 1))
+    .epoch(pages(2, 2))
+    .epoch(pages(3, 3));
   flip(first, builder.name, builder.segments[1]!.offset + 300);
   const opened = await openLog(first, SETTINGS);
   expect(opened.report).toMatchObject({ tail: 'torn', lastSeq: 1, droppedBytes: 8192 });

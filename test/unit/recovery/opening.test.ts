@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { listLogFiles } from '../../../src/recovery/log-files.js';
-import { openLog, type OpenLogSettings } from '../../../src/recovery/opening.js';
+import { type OpenLogSettings, openLog } from '../../../src/recovery/opening.js';
 import { replayLog } from '../../../src/recovery/replay.js';
 import { scanLog } from '../../../src/recovery/scan.js';
 import type { Directory } from '../../../src/storage/directory.js';
@@ -27,7 +27,12 @@ describe('a new log', () => {
   test('starts with file 1 of incarnation 1 at epoch 0', async () => {
     const directory = new MemoryDirectory();
     const opened = await openLog(directory, SETTINGS);
-    expect(opened).toMatchObject({ incarnation: 1, fileNumber: 1, fileName: '0000000000000001.wal', writeOffset: 4096 });
+    expect(opened).toMatchObject({
+      incarnation: 1,
+      fileNumber: 1,
+      fileName: '0000000000000001.wal',
+      writeOffset: 4096,
+    });
     expect(opened.position).toEqual({ epoch: 0, nextSeq: 1, headerCrc: 0, certificateCrc: 0 });
     expect(opened.fileBytes).toBe(64 * 1024);
     expect(directory.list()).toEqual(['0000000000000001.wal']);
@@ -83,6 +88,8 @@ describe('an opened log', () => {
     const directory = new MemoryDirectory();
     fourCommits(directory);
     for (let round = 0; round < 5; round += 1) await openLog(directory, SETTINGS);
+    // The first file, the newest one, and two spares: files that hold nothing any more do not pile up.
+    expect(directory.list()).toHaveLength(4);
     expect(await linesOf(directory)).toEqual(LINES);
     expect(listLogFiles(directory)).toMatchObject({ incarnation: 6 });
   });
@@ -151,11 +158,35 @@ describe('damage', () => {
     expect(opened.report.notRecovered.length).toBeGreaterThan(1);
     expect(opened.position.nextSeq).toBe(4);
     expect(await linesOf(directory)).toEqual(LINES.slice(0, 3));
-    expect(directory.list().filter((name) => name.includes('.damaged-')).sort()).toEqual([
-      '0000000000000001.wal.damaged-00000002',
-      '0000000000000002.wal.damaged-00000002',
-    ]);
+    expect(
+      directory
+        .list()
+        .filter((name) => name.includes('.damaged-'))
+        .sort(),
+    ).toEqual(['0000000000000001.wal.damaged-00000002', '0000000000000002.wal.damaged-00000002']);
     expect(await scanLog(directory)).toMatchObject({ verdict: 'clean', damage: [] });
     expect(await codeOf(openLog(directory, SETTINGS))).toMatchObject({ incarnation: 3 });
   });
+});
+
+test('R6: a scan beside a running writer takes nothing for damage', async () => {
+  const directory = new MemoryDirectory();
+  const builder = new LogBuilder(directory, { fileBytes: 256 * 1024 })
+    .start()
+    .epoch(pages(1, 1))
+    .sync()
+    .epoch(pages(1, 2));
+  // The writer goes on while the scan looks at what stands behind the end that it found.
+  const racing: Directory = Object.assign(Object.create(directory) as Directory, {
+    path: 'racing:',
+    list: () => directory.list(),
+    exists: () => true,
+    open: (name: string) => {
+      builder.sync().epoch(pages(1, 3));
+      return directory.open(name, 'read');
+    },
+  });
+  const scan = await scanLog(racing);
+  expect(['clean', 'torn']).toContain(scan.verdict);
+  expect(scan.damage).toEqual([]);
 });

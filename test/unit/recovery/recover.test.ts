@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { recoverWal, verifyWal } from '../../../src/recovery/recover.js';
 import { type LogScan, scanLog } from '../../../src/recovery/scan.js';
-import { exportSegment, listSegments, readSegmentFile, removeLog, segmentFilePath } from '../../../src/recovery/segment-file.js';
+import {
+  exportSegment,
+  listSegments,
+  readSegmentFile,
+  removeLog,
+  segmentFilePath,
+} from '../../../src/recovery/segment-file.js';
 import { NodeDirectory } from '../../../src/storage/node-directory.js';
 import { codeOf, flip, image, LogBuilder, PAGE_BYTES, pages, transcript } from '../../support/log-builder.js';
 
@@ -27,21 +33,37 @@ function log(options = {}): LogBuilder {
 }
 
 function bytesOfLog(): string {
-  return readdirSync(directory.path).sort().map((name) => `${name}:${readFileSync(join(directory.path, name)).toString('base64')}`).join();
+  return readdirSync(directory.path)
+    .sort()
+    .map((name) => `${name}:${readFileSync(join(directory.path, name)).toString('base64')}`)
+    .join();
 }
 
 describe('page files', () => {
   test('R10: get the newest image of each page, and grow and are cut by size records', async () => {
     writeFileSync(db, Buffer.concat([image(1), image(2), image(3)]));
-    log().epoch(pages(2, 20), pages(5, 50)).epoch({ dbSizePages: 1 }, { dbSizePages: 4, ...pages(4, 40) }, pages(2, 21));
+    log()
+      .epoch(pages(2, 20), pages(5, 50))
+      .epoch({ dbSizePages: 1 }, { dbSizePages: 4, ...pages(4, 40) }, pages(2, 21));
     const report = await recoverWal(db);
     expect(readFileSync(db)).toEqual(Buffer.concat([image(1), image(21), image(0), image(40)]));
-    expect(report).toMatchObject({ commitsApplied: 5, firstSeq: 1, lastSeq: 5, epochs: 2, tail: 'clean', dbSizePages: [4], checkpointUsed: null });
+    expect(report).toMatchObject({
+      commitsApplied: 5,
+      firstSeq: 1,
+      lastSeq: 5,
+      epochs: 2,
+      tail: 'clean',
+      dbSizePages: [4],
+      checkpointUsed: null,
+    });
   });
 
   test('R11: recovering twice gives the same bytes and never changes the log', async () => {
     writeFileSync(db, '');
-    log().epoch(pages(1, 1), pages(3, 3)).sync().epoch({ dbSizePages: 2, ...pages(2, 2) });
+    log()
+      .epoch(pages(1, 1), pages(3, 3))
+      .sync()
+      .epoch({ dbSizePages: 2, ...pages(2, 2) });
     const before = bytesOfLog();
     await recoverWal(db);
     const once = readFileSync(db);
@@ -107,10 +129,15 @@ describe('page files', () => {
 });
 
 test('a map and a callback see the same commits', async () => {
-  log().epoch(pages(1, 1), pages(2, 2), pages(3, 3)).epoch({ dbSizePages: 2, ...pages(1, 4) });
+  log()
+    .epoch(pages(1, 1), pages(2, 2), pages(3, 3))
+    .epoch({ dbSizePages: 2, ...pages(1, 4) });
   const map = new Map<number, Uint8Array>();
   await recoverWal(db, { into: map });
-  expect([...map].map(([number, bytes]) => [number, bytes[0]])).toEqual([[1, 4], [2, 2]]);
+  expect([...map].map(([number, bytes]) => [number, bytes[0]])).toEqual([
+    [1, 4],
+    [2, 2],
+  ]);
   const target = transcript();
   await recoverWal(db, { into: (commit) => target.commit(commit) });
   expect(target.lines).toEqual(['1 p0.1=1', '2 p0.2=2', '3 p0.3=3', '4 s0=2 p0.1=4']);
@@ -123,7 +150,16 @@ test('no log directory is an empty log', async () => {
 
 test('verification reports every kind of problem and changes nothing', async () => {
   const builder = log().epoch(pages(1, 1), { isVoid: true }).sync().epoch(pages(2, 2)).mark({ isClean: true });
-  expect(await verifyWal(db)).toMatchObject({ isSound: true, files: 1, segments: 3, epochs: 2, frames: 2, voids: 1, lastSeq: 3, problems: [] });
+  expect(await verifyWal(db)).toMatchObject({
+    isSound: true,
+    files: 1,
+    segments: 3,
+    epochs: 2,
+    frames: 2,
+    voids: 1,
+    lastSeq: 3,
+    problems: [],
+  });
   const before = bytesOfLog();
   flip(directory, builder.name, builder.segments[0]!.offset + 300);
   const report = await verifyWal(db);
@@ -141,8 +177,23 @@ test('a pool of threads finds what one thread finds', async () => {
   const pooled = await scanLog(directory, { inlineBytesMax: 0 });
   const inline = await scanLog(directory, { inlineBytesMax: Number.MAX_SAFE_INTEGER });
   // How far the walk over the headers was ahead of the threads differs; what is found does not.
-  const found = ({ position, verdict, damage, droppedBytes, syncedThrough, rests, chain: { files, end } }: LogScan) => ({
-    position, verdict, damage, droppedBytes, syncedThrough, rests, files, end,
+  const found = ({
+    position,
+    verdict,
+    damage,
+    droppedBytes,
+    syncedThrough,
+    rests,
+    chain: { files, end },
+  }: LogScan) => ({
+    position,
+    verdict,
+    damage,
+    droppedBytes,
+    syncedThrough,
+    rests,
+    files,
+    end,
   });
   expect(found(pooled)).toEqual(found(inline));
   expect(pooled.position).toEqual(builder.position);
@@ -165,7 +216,14 @@ describe('exported segments', () => {
     expect(await codeOf(exportSegment(db, 2))).toBe('ERR_WAL_EXISTS');
     const target = transcript();
     const report = await readSegmentFile(path, target);
-    expect(report).toMatchObject({ epoch: 2, firstSeq: 2, endSeq: 4, commitsApplied: 2, logId: builder.logId, pageBytes: PAGE_BYTES });
+    expect(report).toMatchObject({
+      epoch: 2,
+      firstSeq: 2,
+      endSeq: 4,
+      commitsApplied: 2,
+      logId: builder.logId,
+      pageBytes: PAGE_BYTES,
+    });
     expect(target.lines).toEqual(['2 p0.2=2', '3 s0=7']);
     const bytes = readFileSync(path);
     for (let at = 0; at < bytes.length; at += 37) {

@@ -5,7 +5,8 @@ const NAMES = ['isFileMissing', 'isBelowSynced', 'isHeaderLost', 'isContradictor
 
 function everyEvidence(): Evidence[] {
   return [...Array(2 ** NAMES.length).keys()].map(
-    (mask) => Object.fromEntries(NAMES.map((name, index) => [name, (mask & (1 << index)) !== 0])) as unknown as Evidence,
+    (mask) =>
+      Object.fromEntries(NAMES.map((name, index) => [name, (mask & (1 << index)) !== 0])) as unknown as Evidence,
   );
 }
 

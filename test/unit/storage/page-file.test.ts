@@ -16,7 +16,12 @@ test('pages are read as they were written, and beyond the end there is none', ()
   file.writePages(3, [page(3), page(4)]);
   const target = new Uint8Array(512);
   expect(file.sizePages()).toBe(4);
-  for (const [number, value] of [[1, 0], [2, 2], [3, 3], [4, 4]] as const) {
+  for (const [number, value] of [
+    [1, 0],
+    [2, 2],
+    [3, 3],
+    [4, 4],
+  ] as const) {
     expect(file.readPage(number, target)).toBe(true);
     expect(target).toEqual(page(value));
   }

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { crc32c } from '../../../src/base/checksum.js';
+import { CHECKPOINT_RECORD } from '../../../src/log/checkpoint-layout.js';
+import {
+  type CheckpointRecord,
+  decodeCheckpointRecord,
+  encodeCheckpointRecord,
+  readCheckpointSlots,
+  writeCheckpointRecord,
+} from '../../../src/log/checkpoint-record.js';
+import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
+import { cut, flip } from '../../support/log-builder.js';
+
+const RECORD: CheckpointRecord = {
+  logId: 2 ** 47 + 1,
+  generation: 7,
+  throughSeq: 2 ** 52 + 3,
+  throughEpoch: 2 ** 33,
+  syncedThrough: 2 ** 33 + 1,
+  wallClockMs: 1_795_168_800_000,
+  incarnation: 0xffff_fffe,
+};
+
+test('a record decodes to what was encoded', () => {
+  expect(decodeCheckpointRecord(encodeCheckpointRecord(RECORD))).toEqual(RECORD);
+});
+
+test('every flipped bit and every cut of a record is noticed', () => {
+  const bytes = encodeCheckpointRecord(RECORD);
+  for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+    expect(typeof decodeCheckpointRecord(bytes)).toBe('string');
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+  }
+  for (let length = 0; length < bytes.length; length += 1) {
+    expect(typeof decodeCheckpointRecord(bytes.subarray(0, length))).toBe('string');
+  }
+});
+
+test('an unknown version and a reserved bit are a later version, not damage', () => {
+  for (const field of ['version', 'flags', 'reserved0', 'reserved4'] as const) {
+    const bytes = encodeCheckpointRecord(RECORD);
+    bytes[CHECKPOINT_RECORD.at[field]]! ^= 2;
+    new DataView(bytes.buffer).setUint32(
+      CHECKPOINT_RECORD.at.crc,
+      crc32c(bytes.subarray(0, CHECKPOINT_RECORD.at.crc)),
+      true,
+    );
+    expect(() => decodeCheckpointRecord(bytes)).toThrow(expect.objectContaining({ code: 'ERR_WAL_VERSION' }));
+  }
+});
+
+test('the two slots are written in turn, and the newest valid one counts', () => {
+  const directory = new MemoryDirectory();
+  expect(readCheckpointSlots(directory)).toEqual({ newest: undefined, valid: [], damaged: [] });
+  directory.create({ sync: false });
+  for (let generation = 1; generation <= 5; generation += 1) {
+    writeCheckpointRecord(directory, { ...RECORD, generation, throughSeq: generation * 10 }, { sync: true });
+    expect(readCheckpointSlots(directory).newest).toMatchObject({ generation, throughSeq: generation * 10 });
+    expect(directory.list().length).toBe(Math.min(generation, 2));
+  }
+  flip(directory, 'checkpoint-1', 30);
+  expect(readCheckpointSlots(directory)).toMatchObject({
+    newest: { generation: 4 },
+    damaged: [{ name: 'checkpoint-1' }],
+  });
+  cut(directory, 'checkpoint-0', 95);
+  expect(readCheckpointSlots(directory)).toMatchObject({ newest: undefined, damaged: [{}, {}] });
+});
+
+test('a record is synced when it is asked for, and a new name too', () => {
+  const directory = new MemoryDirectory();
+  directory.create({ sync: false });
+  writeCheckpointRecord(directory, RECORD, { sync: false });
+  expect(directory.syncCount).toBe(0);
+  writeCheckpointRecord(directory, { ...RECORD, generation: 8 }, { sync: true });
+  expect(directory.syncCount).toBe(2);
+  writeCheckpointRecord(directory, { ...RECORD, generation: 9 }, { sync: true });
+  expect(directory.syncCount).toBe(3);
+});
