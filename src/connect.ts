@@ -16,7 +16,7 @@ const writers = new Map<string, Promise<WalWriter>>();
  *
  * @param handle - `wal.handle`, from `workerData` or a message
  * @returns this thread's writer; the same one every time
- * @throws {WalError} ERR_WAL_CLOSED, ERR_WAL_VERSION, ERR_WAL_INVALID_ARGUMENT
+ * @throws {WalError} ERR_WAL_CLOSED, ERR_WAL_POISONED, ERR_WAL_VERSION, ERR_WAL_INVALID_ARGUMENT
  *
  * Threading: needs one turn of the main thread's event loop, once; appending does not.
  */
@@ -36,6 +36,9 @@ async function connect(handle: WalHandle): Promise<WalWriter> {
   // A thread that only awaits this would end otherwise.
   return hold.during(
     (async () => {
+      const control = new Control(handle.control);
+      if (control.state === STATE.failed) throw control.failure();
+      if (control.hasEnded()) throw new WalError('ERR_WAL_CLOSED', 'The log of this handle is closed.');
       const port = await sendPort(handle.flusherThreadId, handle.key);
       const welcome = await welcomed(port);
       const onGone = (): void => onFlusherGone(handle);

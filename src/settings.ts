@@ -2,6 +2,7 @@
 // Values come from, in rising priority: defaults, environment, options. Plain data: settings may cross threads.
 
 import { availableParallelism } from 'node:os';
+import { inspect } from 'node:util';
 import { invalidArgument } from './base/errors.js';
 
 /** When segments are synced; design/overview.md, "Policies". */
@@ -77,6 +78,11 @@ const isPageMultiple = { words: 'a multiple of 4096', holds: (value: number) => 
 const bytes = (min: number, max: number, also?: NumberKind['also']): NumberKind =>
   also === undefined ? { kind: 'number', min, max } : { kind: 'number', min, max, also };
 const fixed = (value: unknown) => (): unknown => value;
+
+/** Workers whose files can be named. */
+const WORKERS: readonly string[] = ['flusher', 'preallocator', 'verifier'];
+/** Text, because settings cross threads and a URL object does not. */
+const isUrl = (url: unknown): boolean => typeof url === 'string' && URL.canParse(url);
 
 /** The settings, each once. Later rows may have defaults that depend on earlier ones. */
 export const SETTINGS: readonly SettingRow[] = [
@@ -261,6 +267,7 @@ export function settingValues(resolved: ResolvedSettings): Settings {
 }
 
 function refuseUnknown(options: object, environment: Readonly<Record<string, string | undefined>>): void {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('The options must be an object.');
   const names = new Set<string>(SETTINGS.map(({ name }) => name));
   for (const option of Object.keys(options)) {
     if (!names.has(option))
@@ -299,7 +306,7 @@ function checked({ rule }: SettingRow, given: unknown, whence: string, text?: st
   const value = rule.kind === 'choice' && typeof given === 'string' ? given.trim().toLowerCase() : given;
   const words = boundsInWords(rule);
   if (fits(rule, value)) return value;
-  const shown = text ?? (typeof given === 'string' ? given : JSON.stringify(given));
+  const shown = text ?? (typeof given === 'string' ? given : inspect(given, { depth: 1 }));
   throw invalidArgument(`The ${whence} is '${shown}'; it must be ${words}.`, { whence, value: shown, bounds: words });
 }
 
@@ -316,7 +323,9 @@ function fits(rule: SettingRow['rule'], value: unknown): boolean {
       return typeof value === 'boolean';
     case 'urls':
       return (
-        typeof value === 'object' && value !== null && Object.values(value).every((url) => URL.canParse(String(url)))
+        typeof value === 'object' &&
+        value !== null &&
+        Object.entries(value).every(([name, url]) => WORKERS.includes(name) && isUrl(url))
       );
   }
 }

@@ -6,6 +6,7 @@ import { WalError } from './base/errors.js';
 import { Commit, type MarkWaiters } from './commit.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
 import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
+import { checkWaitBounds, startTimer } from './epoch/wait-bounds.js';
 import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
@@ -16,6 +17,8 @@ import type { MessagePort } from './thread/thread-connect.js';
 /** How long an append waits for another writer inside the same lane, whatever its timeout: it needs microseconds, or it
  * is dead and the flusher takes its lock away within this time. */
 const LOCK_WAIT_MS_MIN = 50;
+/** How soon an append that does not block looks again at a lane that another writer is inside. */
+const LOCK_RETRY_MS = 2;
 /** Staged bytes of all lanes are added up once per this share of the cap; the cap is exact to that. */
 const CAP_CHECK_SHARE = 64;
 
@@ -28,6 +31,16 @@ export interface AppendOptions {
 /** Bounds of one append that does not block. */
 export interface AppendAsyncOptions extends AppendOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A checked commit on its way into the lane. */
+interface Attempt {
+  readonly commit: CheckedCommit;
+  /** Whether its bytes were copied already, as a jumbo's are. */
+  readonly isEncoded: boolean;
+  try(lockTimeoutMs: number): number | Refusal;
+  /** It will not be tried again. */
+  drop(): void;
 }
 
 /** Appends commits of one thread. Made by `wal.connect()` or `connectWal(handle)`; one per thread. */
@@ -45,6 +58,7 @@ export class WalWriter {
   readonly #onDisconnect: () => void;
   #jumboNext = 0;
   #bytesSinceCheck = 0;
+  #isConnected = true;
 
   /** @internal */
   constructor(
@@ -106,14 +120,16 @@ export class WalWriter {
    * Source: design/concurrency.md, "Append".
    */
   append(input: CommitInput, { timeoutMs = this.#appendTimeoutMs }: AppendOptions = {}): Commit {
+    checkWaitBounds({ timeoutMs });
     const attempt = this.#prepare(input);
     const deadlineMs = monotonicMs() + timeoutMs;
+    let leftMs = timeoutMs;
     try {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(Math.max(timeoutMs, LOCK_WAIT_MS_MIN));
+        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));
         if (typeof result === 'number') return this.#published(result, attempt.commit);
-        const leftMs = deadlineMs - monotonicMs();
+        leftMs = deadlineMs - monotonicMs();
         if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs);
         this.#askForSpace(result);
         if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
@@ -127,20 +143,26 @@ export class WalWriter {
   /**
    * Like {@link append}, without blocking: waits for space as long as it takes, or as the options say.
    *
+   * The commit is the caller's until the promise settles: it is read when there is space, and checked again then.
+   *
    * @throws {WalError} as append, and ERR_WAL_ABORTED
    */
   async appendAsync(input: CommitInput, { timeoutMs, signal }: AppendAsyncOptions = {}): Promise<Commit> {
-    const attempt = this.#prepare(input);
+    checkWaitBounds({ timeoutMs, signal });
+    if (signal?.aborted) throw aborted(signal);
+    let attempt = this.#prepare(input);
     const deadlineMs = monotonicMs() + (timeoutMs ?? Number.POSITIVE_INFINITY);
     try {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(LOCK_WAIT_MS_MIN);
+        const result = attempt.try(0);
         if (typeof result === 'number') return this.#published(result, attempt.commit);
         const leftMs = deadlineMs - monotonicMs();
         if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
         this.#askForSpace(result);
-        await this.#turned(turn, leftMs, signal);
+        // No turn tells of a lock: whoever is inside may leave without having published anything.
+        await this.#turned(turn, result === 'locked' ? Math.min(leftMs, LOCK_RETRY_MS) : leftMs, signal);
+        attempt = this.#prepareAgain(attempt, input);
       }
     } catch (error) {
       attempt.drop();
@@ -153,7 +175,7 @@ export class WalWriter {
     for (;;) {
       const turn = this.#control.writtenTurn.load();
       if (this.writable) return;
-      if (!this.#control.isOpen()) throw this.#refused('closed', 0);
+      this.#checkOpen();
       this.#askForSpace('full');
       await this.#turned(turn, Number.POSITIVE_INFINITY, undefined);
     }
@@ -161,27 +183,47 @@ export class WalWriter {
 
   /** Leaves the log: the lane is free for others. Commits already appended stay. */
   disconnect(): void {
+    this.#isConnected = false;
     this.#onDisconnect();
     this.#port.close();
   }
 
   /** Checks a commit and says how to try to append it. */
-  #prepare(input: CommitInput) {
-    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
+  #prepare(input: CommitInput): Attempt {
+    this.#checkOpen();
     const commit = checkCommit(input, this.#bounds);
     checkFrameSize(commit);
     const laneWriter = this.#laneWriter;
     if (!laneWriter.isJumbo(commit.recordsBytes)) {
-      return { commit, try: (lockMs: number) => laneWriter.tryAppend(commit, lockMs), drop: () => undefined };
+      const drop = (): void => undefined;
+      return { commit, isEncoded: false, try: (lockMs) => laneWriter.tryAppend(commit, lockMs), drop };
     }
+    // What the header still needs, as it was when the bytes were encoded.
+    const kept = { ...commit, pages: [...commit.pages], sizes: commit.sizes.map((size) => ({ ...size })) };
     // The buffer goes to the flusher before any reference to it can be published.
     const jumbo = laneWriter.encodeJumbo(commit, this.#writerId * 2 ** 32 + this.#jumboNext++);
     this.#post({ kind: 'jumbo', ...jumbo });
     return {
       commit,
-      try: (lockMs: number) => laneWriter.tryAppendJumbo(commit, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),
+      isEncoded: true,
+      try: (lockMs) => laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),
       drop: () => this.#post({ kind: 'dropJumbo', jumboId: jumbo.jumboId }),
     };
+  }
+
+  /**
+   * An attempt after a wait, in which the caller's arrays may have changed: what was checked is not what is there now.
+   * Encoding them unchecked could overrun the space that was claimed.
+   */
+  #prepareAgain(attempt: Attempt, input: CommitInput): Attempt {
+    this.#checkOpen();
+    return attempt.isEncoded ? attempt : this.#prepare(input);
+  }
+
+  #checkOpen(): void {
+    // A writer that left has no port any more: its jumbos would not arrive, and nobody would clean up after its death.
+    if (!this.#isConnected) throw new WalError('ERR_WAL_CLOSED', 'This writer has left the log; connect again.');
+    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
   }
 
   #post(message: WriterMessage | (Jumbo & { kind: 'jumbo' })): void {
@@ -225,10 +267,9 @@ export class WalWriter {
   /** Resolves when the turn moves, or the time is over; rejects when the signal fires. */
   #turned(turn: number, leftMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = withResolvers();
-    const timer = Number.isFinite(leftMs) ? setTimeout(resolve, leftMs) : undefined;
-    const onAbort = (): void =>
-      reject(new WalError('ERR_WAL_ABORTED', 'The append was aborted; nothing was written.', {}, signal?.reason));
-    if (signal?.aborted === true) onAbort();
+    const timer = startTimer(leftMs, resolve);
+    const onAbort = (): void => reject(aborted(signal as AbortSignal));
+    if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort);
     void this.#control.writtenTurn.waitAsync(turn).then(resolve);
     this.#keepAlive.hold();
@@ -266,6 +307,10 @@ export class WalWriter {
     const why = refusal === 'locked' ? 'another writer holds it' : 'it is full: the disk does not keep up';
     return new WalError('ERR_WAL_TIMEOUT', `No space in lane ${lane.index} within ${timeoutMs} ms: ${why}.`, details);
   }
+}
+
+function aborted(signal: AbortSignal): WalError {
+  return new WalError('ERR_WAL_ABORTED', 'The append was aborted; nothing was written.', {}, signal.reason);
 }
 
 /** Promise.withResolvers, which Node 20 does not have. */

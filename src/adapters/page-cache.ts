@@ -40,6 +40,10 @@ export class CachedPages implements Attachment {
   readonly #onSynced: OnSynced;
   readonly #dirty = new Map<number, DirtyPage>();
   #sizePages: number;
+  /** The smallest size since the last checkpoint: what the page file holds beyond it was cut off, and is zero now. */
+  #cutPages = Number.POSITIVE_INFINITY;
+  /** The same for the checkpoint under way, or for the one that failed last. */
+  #cutPagesUnderway = Number.POSITIVE_INFINITY;
   #lastSeq: number;
   #failure: WalError | undefined;
 
@@ -81,7 +85,8 @@ export class CachedPages implements Attachment {
     const known = this.#dirty.get(pageNumber)?.image ?? this.#cache.get(pageNumber);
     if (known !== undefined) return known;
     const image = new Uint8Array(this.#pageBytes);
-    this.#pageFile.readPage(pageNumber, image);
+    const cutPages = Math.min(this.#cutPages, this.#cutPagesUnderway);
+    if (pageNumber <= cutPages) this.#pageFile.readPage(pageNumber, image);
     this.#cache.set(pageNumber, image);
     return image;
   }
@@ -121,19 +126,29 @@ export class CachedPages implements Attachment {
     if (this.#failure !== undefined) throw this.#failure;
     const throughSeq = this.#lastSeq;
     const sizePages = this.#sizePages;
-    const pages = [...this.#dirty].filter(([, { seq }]) => seq <= throughSeq).sort(([a], [b]) => a - b);
+    const pages = [...this.#dirty].sort(([a], [b]) => a - b);
+    // Cuts from here on are the next checkpoint's.
+    this.#cutPagesUnderway = Math.min(this.#cutPagesUnderway, this.#cutPages);
+    this.#cutPages = Number.POSITIVE_INFINITY;
     // C1: no page before its log.
     await this.#wal.flush();
     await this.#wal.durable({ seq: throughSeq });
-    for (const [pageNumber, { image }] of pages)
-      if (pageNumber <= sizePages) this.#pageFile.writePage(pageNumber, image);
-    this.#pageFile.setSizePages(sizePages);
-    this.#sync();
+    this.#writePages(pages, sizePages);
+    this.#cutPagesUnderway = Number.POSITIVE_INFINITY;
     for (const [pageNumber, page] of pages) {
       // A page written again meanwhile stays dirty.
       if (this.#dirty.get(pageNumber) === page) this.#dirty.delete(pageNumber);
     }
     await this.#onSynced(throughSeq);
+  }
+
+  #writePages(pages: readonly (readonly [number, DirtyPage])[], sizePages: number): void {
+    if (this.#cutPagesUnderway < this.#pageFile.sizePages()) this.#pageFile.setSizePages(this.#cutPagesUnderway);
+    for (const [pageNumber, { image }] of pages) {
+      if (pageNumber <= sizePages) this.#pageFile.writePage(pageNumber, image);
+    }
+    this.#pageFile.setSizePages(sizePages);
+    this.#sync();
   }
 
   /** @internal The log has ended: nothing can be committed or checkpointed any more. */
@@ -160,6 +175,7 @@ export class CachedPages implements Attachment {
 
   #resize(sizePages: number): void {
     if (sizePages < this.#sizePages) {
+      this.#cutPages = Math.min(this.#cutPages, sizePages);
       for (const [pageNumber] of [...this.#cache.entries()]) if (pageNumber > sizePages) this.#cache.delete(pageNumber);
       for (const pageNumber of [...this.#dirty.keys()]) if (pageNumber > sizePages) this.#dirty.delete(pageNumber);
     }

@@ -17,8 +17,8 @@ import { type CheckedHeader, readSegmentCertificate } from '../segment/reader.js
 import { NodeDirectory } from '../storage/node-directory.js';
 import { checkDatabasePath } from './page-files.js';
 
-/** Attempts before what a scan says is taken as it is. */
-const SCANS_MAX = 8;
+/** Attempts before what a reading says is taken as it is. */
+const ATTEMPTS_MAX = 8;
 const PAUSE_MS = 20;
 
 /** A certificate never needs more for the logs that this project writes; a larger one is read apart. */
@@ -35,21 +35,25 @@ export function logDirectoryOf(dbPath: string): NodeDirectory {
   return new NodeDirectory(logDirectoryPath(dbPath));
 }
 
-/** Repeats a reading until it finds nothing wrong, or the same twice in a row. */
+/**
+ * Repeats a reading until it finds nothing wrong, or the same twice in a row.
+ *
+ * @throws {WalError} what the last attempt threw; ERR_WAL_IO when files kept vanishing while they were read
+ */
 export async function readSteadily<Found>(
   read: () => Promise<Found>,
   problemsOf: (found: Found) => readonly Pick<DamageEntry, 'file' | 'epoch' | 'offset'>[],
 ): Promise<Found> {
   let before: string | undefined;
-  for (let scans = 1; ; scans++) {
+  for (let attempts = 1; ; attempts++) {
     const found = await read().catch((thrown: unknown) => {
-      if (scans === SCANS_MAX || !isPassing(thrown)) throw thrown;
+      if (attempts === ATTEMPTS_MAX || !isPassing(thrown)) throw asUnsteady(thrown);
       return undefined;
     });
     if (found !== undefined) {
       const problems = problemsOf(found);
       const places = JSON.stringify(problems.map(({ file, epoch, offset }) => [file, epoch, offset]));
-      if (problems.length === 0 || places === before || scans === SCANS_MAX) return found;
+      if (problems.length === 0 || places === before || attempts === ATTEMPTS_MAX) return found;
       before = places;
     }
     await sleep(PAUSE_MS);
@@ -66,6 +70,13 @@ function isPassing(thrown: unknown): boolean {
   return thrown instanceof WalError && (thrown.code === 'ERR_WAL_NOT_FOUND' || thrown.code === 'ERR_WAL_CORRUPT');
 }
 
+/** A file of the log that is not there is no wrong call of the user's. */
+function asUnsteady(thrown: unknown): unknown {
+  if (!(thrown instanceof WalError) || thrown.code !== 'ERR_WAL_NOT_FOUND') return thrown;
+  const message = `The log changes faster than it can be read: ${thrown.message}`;
+  return new WalError('ERR_WAL_IO', message, thrown.details, thrown);
+}
+
 /** One segment of the chain, with the means to read what is in it while it is being visited. */
 export interface VisitedSegment {
   readonly file: string;
@@ -77,7 +88,8 @@ export interface VisitedSegment {
 /**
  * The segments that recovery would replay, in order, marks included.
  *
- * @throws {WalError} ERR_WAL_CORRUPT when they are no longer what the scan saw; ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND when they are no longer what the scan saw: a running writer may
+ *   have recycled a file, so try again; ERR_WAL_IO
  */
 export function* segmentsOfChain(directory: NodeDirectory, scan: LogScan): Generator<VisitedSegment, void, void> {
   const reader = new CommitReader(COMMIT_BUFFER_BYTES);
@@ -97,6 +109,9 @@ export function* segmentsOfChain(directory: NodeDirectory, scan: LogScan): Gener
         };
         yield { file: file.name, header, certificate, commits };
       }
+      // A recycled file has another name, and what was read from it last may have been overwritten already.
+      if (directory.list().includes(file.name)) continue;
+      throw new WalError('ERR_WAL_NOT_FOUND', `${file.name} was taken away while it was read.`, { file: file.name });
     } finally {
       file.close();
     }

@@ -2,7 +2,11 @@
 // on a terminal.
 
 import { once } from 'node:events';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Table from 'cli-table3';
+import { attempt } from '../storage/node-directory.js';
 
 /** Prints one JSON document. */
 export function printJson(document: unknown): void {
@@ -16,12 +20,22 @@ export function printLine(line = ''): void {
 
 /** Prints names and values, one pair a line. */
 export function printPairs(pairs: readonly (readonly [name: string, value: string | number])[]): void {
+  for (const line of pairLines(pairs)) printLine(line);
+}
+
+/** The lines of names and values. */
+export function pairLines(pairs: readonly (readonly [name: string, value: string | number])[]): string[] {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  for (const [name, value] of pairs) printLine(`${name.padEnd(width)}  ${value}`);
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
 /** Prints a compact table. */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  for (const line of tableLines(head, rows)) printLine(line);
+}
+
+/** The lines of a compact table. */
+export function tableLines(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   const table = new Table({
     head: [...head],
     chars: { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '',
@@ -31,22 +45,68 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     colAligns: head.map((_, column) => (rows.every((row) => typeof row[column] === 'number') ? 'right' : 'left')),
   });
   for (const row of rows) table.push(row.map(String));
-  for (const line of table.toString().split('\n')) printLine(line.trimEnd());
+  return table.toString().split('\n').map((line) => line.trimEnd());
 }
 
-/** Text that is written piece by piece, as fast as the reader takes it: what has no bound must not be gathered. */
-export class StreamedOutput {
-  #pending = '';
+/** Printed text is kept in memory up to here. */
+const SPOOL_MEMORY_CHARACTERS = 4 * 2 ** 20;
 
-  async write(text: string): Promise<void> {
+/**
+ * Text of any length that is printed once it is complete: what turns out wrong on the way is thrown away.
+ *
+ * Held in memory, and beyond some MiB in a nameless temporary file.
+ */
+export class SpooledOutput {
+  #pending = '';
+  #descriptor: number | undefined;
+
+  write(text: string): void {
     this.#pending += text;
-    if (this.#pending.length >= 64 * 1024) await this.flush();
+    if (this.#pending.length < SPOOL_MEMORY_CHARACTERS) return;
+    this.#descriptor ??= openNameless();
+    fs.writeFileSync(this.#descriptor, this.#pending);
+    this.#pending = '';
   }
 
-  async flush(): Promise<void> {
-    const text = this.#pending;
+  writeLine(line = ''): void {
+    this.write(`${line}\n`);
+  }
+
+  /** Prints everything, as fast as the reader takes it, and lets it go. */
+  async print(): Promise<void> {
+    if (this.#descriptor !== undefined) {
+      const piece = Buffer.allocUnsafe(64 * 1024);
+      for (let at = 0; ; ) {
+        const count = fs.readSync(this.#descriptor, piece, 0, piece.length, at);
+        if (count === 0) break;
+        await printPiece(Buffer.from(piece.subarray(0, count)));
+        at += count;
+      }
+    }
+    await printPiece(this.#pending);
+    this.discard();
+  }
+
+  discard(): void {
     this.#pending = '';
-    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain');
+    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
+
+async function printPiece(piece: string | Buffer): Promise<void> {
+  if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+}
+
+/** A file that is gone as soon as it is closed, whatever happens to this process. */
+function openNameless(): number {
+  const folder = attempt('make a folder for temporary files in', tmpdir(), () => {
+    return fs.mkdtempSync(join(tmpdir(), 'lanewal-'));
+  });
+  try {
+    return fs.openSync(join(folder, 'output'), 'wx+', 0o600);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 

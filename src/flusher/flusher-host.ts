@@ -53,8 +53,9 @@ export class FlusherHost {
   /** Runs a flusher on this thread, over a directory that need not be one of the file system. */
   static inline(start: FlusherStart, directory: Directory, onNotice: (notice: FlusherNotice) => void): FlusherHost {
     const { port1, port2 } = new MessageChannel();
-    port2.unref();
     const run = new FlusherThread(start, port2, directory, NO_PREALLOCATOR).run();
+    // Behind the listeners, each of which holds the event loop: an idle log does not.
+    port2.unref();
     const ended = run.then(() => undefined);
     return new FlusherHost(new Control(start.control), port1, onNotice, { threadId, ended });
   }
@@ -97,7 +98,8 @@ export class FlusherHost {
   #onEnd(cause: WalError | undefined, onNotice: (notice: FlusherNotice) => void): void {
     const { state } = this.#control;
     this.#port.close();
-    if (state !== STATE.closed && state !== STATE.failed) {
+    // A writer that saw its own port close may have stored the state before us, but tells nobody.
+    if (state !== STATE.closed && !this.#isFailureTold) {
       const error = new WalError(
         'ERR_WAL_POISONED',
         'The flusher thread ended unexpectedly. Reopen the log.',
@@ -106,7 +108,8 @@ export class FlusherHost {
       );
       this.#control.setFailure(error);
       this.#control.setState(STATE.failed);
-      onNotice({ kind: 'failed', error: error.toWire() });
+      // Not from here: a listener that throws must not keep the others from being told.
+      setImmediate(() => onNotice({ kind: 'failed', error: error.toWire() }));
     }
     this.#sender.rejectAll(
       state === STATE.closed ? new WalError('ERR_WAL_CLOSED', 'The log is closed.') : this.#control.failure(),

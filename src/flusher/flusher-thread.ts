@@ -89,8 +89,7 @@ export class FlusherThread {
     const stopReceiving = receivePorts(this.#start.key, (port) => this.#connect(port));
     answerRequests(this.#port, (body) => this.#answer(body as FlusherRequest));
     try {
-      this.#log.release(this.#checkpoint.throughSeq);
-      this.#orderSpare();
+      this.#release();
       await this.#loop();
     } catch (thrown) {
       this.#flusher.fail(toWalError(thrown, 'run the flusher'));
@@ -206,7 +205,11 @@ export class FlusherThread {
         durableSeq,
       });
     }
-    if (throughSeq <= this.#checkpoint.throughSeq) return;
+    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
+    this.#release();
+  }
+
+  #writeCheckpoint(throughSeq: number): void {
     const { logId, incarnation } = this.#start.logStart;
     const throughEpoch = this.#log.epochThrough(throughSeq);
     const { syncedThrough } = this.#log;
@@ -222,7 +225,21 @@ export class FlusherThread {
     };
     writeCheckpointRecord(this.#directory, record, { sync: this.#start.settings.fsync !== 'off' });
     this.#checkpoint = { generation, throughSeq };
-    this.#log.release(throughSeq);
+  }
+
+  /** Recycles the files that the checkpoint covers, and has spares made if there are too few. */
+  #release(): void {
+    try {
+      this.#log.release(this.#checkpoint.throughSeq);
+    } catch (thrown) {
+      const error = toWalError(thrown, 'recycle log files');
+      // Nothing was renamed: the rest is released at the next checkpoint. After any other error it is not known which
+      // names are on disk, and the files of a log must not lose their order.
+      if (error.code !== 'ERR_WAL_STORAGE_FULL') {
+        this.#flusher.fail(error);
+        throw error;
+      }
+    }
     this.#orderSpare();
   }
 

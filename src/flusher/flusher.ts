@@ -97,7 +97,7 @@ export class Flusher {
   flush(): Promise<FlushResult> {
     const throughSeq = this.#control.commitSeqNext.load() - 1;
     return new Promise((resolve, reject) => {
-      if (this.#hasEnded()) reject(this.#endedError());
+      if (this.#control.hasEnded()) reject(this.#endedError());
       else this.#requests.push({ throughSeq, resolve, reject });
     });
   }
@@ -105,7 +105,7 @@ export class Flusher {
   /** Takes no more commits, drains, and leaves the clean mark. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#hasEnded()) return reject(this.#endedError());
+      if (this.#control.hasEnded()) return reject(this.#endedError());
       this.#closing = { resolve, reject };
       this.#control.setState(STATE.closing);
     });
@@ -113,7 +113,7 @@ export class Flusher {
 
   /** Fails the log: nothing more is written, whoever waits is told. For errors of the host as well. */
   fail(error: WalError): void {
-    if (this.#hasEnded()) return;
+    if (this.#control.hasEnded()) return;
     const reason = new WalError(
       'ERR_WAL_POISONED',
       `The log failed: ${error.message}`,
@@ -134,7 +134,7 @@ export class Flusher {
 
   /** Does what is due at `nowMs` (monotonic), without waiting. */
   step(nowMs: number): NextStep {
-    if (this.#hasEnded()) return { kind: 'ended' };
+    if (this.#control.hasEnded()) return { kind: 'ended' };
     if (this.#stallRetryMs !== undefined && nowMs < this.#stallRetryMs) return this.#sleepStalled();
     try {
       const before = this.#log.position;
@@ -156,11 +156,6 @@ export class Flusher {
       this.#stall(error, nowMs);
       return this.#sleepStalled();
     }
-  }
-
-  #hasEnded(): boolean {
-    const { state } = this.#control;
-    return state === STATE.failed || state === STATE.closed;
   }
 
   #endedError(): WalError {

@@ -1,9 +1,10 @@
-// Walks the chain of segments over the files of a log (design/format.md, "Chain") up to its first bad place. Only headers
-// and final checksums are read here, one after the other; frames and certificates are verified in batches behind it.
-// Memory does not grow with the log: what is kept is per file, and per segment only within the batches under way.
+// Walks the chain of segments over the files of a log (design/format.md, "Chain") up to its first bad place. Only
+// headers and final checksums are read here, one after the other; frames and certificates are verified in batches
+// behind it. Memory does not grow with the log: what is kept is per file, and per segment only within the batches
+// under way.
 //
-// What decides which file goes on where: a file starts at a position, and the walk leaves a file for the next as soon as
-// it stands at that position. What older incarnations hold above that is superseded (R4).
+// What decides which file goes on where: a file starts at a position, and the walk leaves a file for the next as soon
+// as it stands at that position. What older incarnations hold above that is superseded (R4).
 
 import { WalError } from '../base/errors.js';
 import type { LogPosition } from '../log/codec.js';

@@ -1,5 +1,6 @@
-// Which files make up a log: strict names, readable headers, one log id, one page size. A name is a convenience, identity
-// lives in the checksummed header (F03, F07, F20), and what contradicts itself is refused, never guessed about.
+// Which files make up a log: strict names, readable headers, one log id, one page size. A name is a convenience,
+// identity lives in the checksummed header (F03, F07, F20), and what contradicts itself is refused, never guessed
+// about.
 
 import { WalError } from '../base/errors.js';
 import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';

@@ -1,6 +1,6 @@
-// Builds the first file of a new incarnation under a temporary name. The order is the protocol: tail, sync, header, sync,
-// rename, sync of the directory. A file with its final name and a valid header takes part in the log, and before that
-// it does not, so each crash leaves either the old log or the new one (R9).
+// Builds the first file of a new incarnation under a temporary name. The order is the protocol: tail, sync, header,
+// sync, rename, sync of the directory. A file with its final name and a valid header takes part in the log, and before
+// that it does not, so each crash leaves either the old log or the new one (R9).
 
 import { crc32c } from '../base/checksum.js';
 import { wallClockMs } from '../base/clock.js';

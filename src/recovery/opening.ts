@@ -1,7 +1,7 @@
 // Opening a log so that a second crash at any point loses nothing (protocol section 6; design/recovery.md, "Opening").
 // Bytes just read from the cache need not be on disk (F10), so all above S is written again, into a new file under a
-// temporary name. Until that file has its final name the old files are the log, and nothing of them is overwritten (R9).
-// Not here: what a valid log is (scan.ts), and how the new file is built (opening-file.ts).
+// temporary name. Until that file has its final name the old files are the log, and nothing of them is overwritten
+// (R9). Not here: what a valid log is (scan.ts), and how the new file is built (opening-file.ts).
 
 import { randomBytes } from 'node:crypto';
 import { invalidArgument } from '../base/errors.js';

@@ -50,8 +50,8 @@ export function logDirectoryPath(dbPath: string): string {
  * Brings a store up to its log.
  *
  * @returns what was found and done; a torn tail is a line in it
- * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_NOT_FOUND (a page file that has
- *   commits), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_NOT_FOUND (a page file
+ *   that has commits), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
  *
  * Durability: page files are synced when this resolves. The log is not changed.
  * Source: design/recovery.md; R1, R2, R11.
@@ -114,7 +114,7 @@ function targetOf(into: RecoverInto, opened: readonly PageFile[] | undefined, sp
   return callbackTarget(into as (commit: ReplayCommit) => void | Promise<void>);
 }
 
-/** Opens every page file before the first one is changed: one that is missing or foreign must not leave half a result. */
+/** Opens every page file before the first is changed: one that is missing or foreign must not leave half a result. */
 function openPageFiles(paths: readonly string[], scan: LogScan, afterSeq: number, dryRun: boolean): PageFile[] {
   const pageBytes = scan.log.pageBytes;
   for (const [space, lastSeq] of scan.chain.spaces) {
@@ -150,7 +150,7 @@ export interface VerifyReport {
   readonly syncedThrough: number;
   readonly tail: RecoveryReport['tail'];
   readonly droppedBytes: number;
-  /** What is wrong, in words too for what is no damage: a torn tail, a file that was never started, a checkpoint slot. */
+  /** What is wrong, and what is only odd: a torn tail, a file that was never started, a bad checkpoint slot. */
   readonly problems: readonly {
     readonly file: string;
     readonly offset: number;

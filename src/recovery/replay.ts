@@ -64,7 +64,8 @@ const VERIFY_WINDOW_BYTES = 2 ** 20;
 /**
  * Replays the chain that `scan` proved into `target`.
  *
- * @throws {WalError} ERR_WAL_IO, ERR_WAL_CORRUPT (the disk reads differently than during the scan); whatever the target throws
+ * @throws {WalError} ERR_WAL_IO, ERR_WAL_CORRUPT (the disk reads differently than during the scan), and whatever the
+ *   target throws
  *
  * Durability: none; the target's.
  */

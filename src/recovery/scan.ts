@@ -1,6 +1,6 @@
-// Finds out what a log directory holds, without changing anything: files, chain, how far it was synced (S), how it ends,
-// what is damaged (protocol section 6; design/recovery.md, "Order"). An error while reading is an error, never the end of
-// the log (R3). Memory does not grow with the log.
+// Finds out what a log directory holds, without changing anything: files, chain, how far it was synced (S), how it
+// ends, what is damaged (protocol section 6; design/recovery.md, "Order"). An error while reading is an error, never
+// the end of the log (R3). Memory does not grow with the log.
 
 import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
@@ -238,7 +238,7 @@ function missingFile(log: LogFiles, chain: Chain, end: LogPosition, syncedThroug
   return entry(chain.next.name, end.epoch + 1, 'a file before this one is missing');
 }
 
-/** Whether a file that was started within what is synced does not go on from where the chain says the log stood there. */
+/** Whether a file that was started within what is synced does not go on from where the chain stood there. */
 function isMisfit({ next, isFrontMissing }: Chain, end: LogPosition, syncedThrough: number): boolean {
   if (next === undefined || isFrontMissing) return false;
   const { start } = next.header;

@@ -1,6 +1,7 @@
 // Segments one at a time: listing them in order, exporting one as a file that can be verified alone, replaying such a
-// file, and removing a whole log. An exported file is a log file with one segment: the same header, with the position in
-// front of the segment, so the same code reads it. Only synced epochs are exported: their numbers never change meaning.
+// file, and removing a whole log. An exported file is a log file with one segment: the same header, with the position
+// in front of the segment, so the same code reads it. Only synced epochs are exported: their numbers never change
+// meaning.
 
 import { basename, dirname, resolve } from 'node:path';
 import { wallClockMs } from '../base/clock.js';

@@ -1,5 +1,5 @@
-// What the end of the chain means: a table over a few booleans, which a test proves total and unambiguous. The situations
-// are told as a story in design/recovery.md, "Case table".
+// What the end of the chain means: a table over a few booleans, which a test proves total and unambiguous. The
+// situations are told as a story in design/recovery.md, "Case table" (R5, R7).
 
 import { assert } from '../base/assert.js';
 

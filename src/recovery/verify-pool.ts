@@ -3,23 +3,14 @@
 
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { WalError, type WireError } from '../base/errors.js';
+import { WalError } from '../base/errors.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { type WorkerUrls, workerUrl } from '../thread/worker-files.js';
-import { type VerifyResult, type VerifyTask, verifyBatch } from './verify.js';
+import { type VerifierInput, type VerifierOutput, type VerifyResult, type VerifyTask, verifyBatch } from './verify.js';
 
 /** Starting a pool costs about 100 ms, as much as verifying some hundred MiB inline; below this it never pays. */
 const INLINE_BYTES_MAX = 8 * 2 ** 20;
-
-/** What a verifier thread is given: it opens the files itself, a descriptor never crosses threads (F04, F43). */
-export interface VerifierInput {
-  readonly path: string;
-  readonly task: VerifyTask;
-}
-
-/** What it answers; errors cross as data. */
-export type VerifierOutput = { readonly result: VerifyResult } | { readonly error: WireError };
 
 /** Settings of a pipeline. */
 export interface VerifyPipelineOptions {
@@ -29,16 +20,6 @@ export interface VerifyPipelineOptions {
 }
 
 type Consume = (result: VerifyResult) => void;
-
-/** Body of a verifier thread (workers/verifier.ts). */
-export function runVerifier({ path, task }: VerifierInput): VerifierOutput {
-  try {
-    return { result: verifyBatch(new NodeDirectory(path), task) };
-  } catch (error) {
-    if (error instanceof WalError) return { error: error.toWire() };
-    throw error;
-  }
-}
 
 /** Takes batches, gives results in order. Close it, whatever happens. */
 export class VerifyPipeline {

@@ -1,10 +1,11 @@
 // Verifies a batch of segments of one file. Thread-agnostic: runs inline, or in a pool (verify-pool.ts). What comes in
 // and what goes out is plain data; the walk over the chain (chain-walk.ts) decides what the result means.
 
-import { WalError } from '../base/errors.js';
+import { WalError, type WireError } from '../base/errors.js';
 import { FileWindow } from '../segment/file-window.js';
 import { isAtHome, readSegmentHeader, verifySegment } from '../segment/reader.js';
 import type { Directory } from '../storage/directory.js';
+import { NodeDirectory } from '../storage/node-directory.js';
 
 /** Segments of one file, in order, whose headers the walk has seen. */
 export interface VerifyTask {
@@ -72,5 +73,24 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
     return { ...sum, sizes: [...sizes], spaces: [...spaces] };
   } finally {
     file.close();
+  }
+}
+
+/** What a verifier thread is given: it opens the files itself, a descriptor never crosses threads (F04, F43). */
+export interface VerifierInput {
+  readonly path: string;
+  readonly task: VerifyTask;
+}
+
+/** What it answers; errors cross as data. */
+export type VerifierOutput = { readonly result: VerifyResult } | { readonly error: WireError };
+
+/** Body of a verifier thread (workers/verifier.ts). */
+export function runVerifier({ path, task }: VerifierInput): VerifierOutput {
+  try {
+    return { result: verifyBatch(new NodeDirectory(path), task) };
+  } catch (error) {
+    if (error instanceof WalError) return { error: error.toWire() };
+    throw error;
   }
 }

@@ -1,5 +1,5 @@
-// The commits of one verified segment in sequence order. Frames stand lane by lane, ascending within a lane, so the order
-// is a merge of the lanes: one cursor and one piece of a shared buffer per lane, whatever the segment's length.
+// The commits of one verified segment in sequence order. Frames stand lane by lane, ascending within a lane, so the
+// order is a merge of the lanes: one cursor and one piece of a shared buffer per lane, whatever the segment's length.
 // Not here: verification. A segment that was verified before and reads differently now is an error, never an end.
 
 import { assert } from '../base/assert.js';

@@ -13,14 +13,22 @@ interface ConnectMessage {
   readonly port: MessagePort;
 }
 
+/** Who receives ports on this thread, by key; one listener serves them all. */
+const receivers = new Map<string, (port: MessagePort) => void>();
+
+function onWorkerMessage(message: unknown): void {
+  const { kind, key, port } = (message ?? {}) as Partial<ConnectMessage>;
+  if (kind === KIND && key !== undefined && port !== undefined) receivers.get(key)?.(port);
+}
+
 /** Receives ports sent to `key` on this thread; returns how to stop. */
 export function receivePorts(key: string, onPort: (port: MessagePort) => void): () => void {
-  const listener = (message: unknown): void => {
-    const { kind, key: sentTo, port } = (message ?? {}) as Partial<ConnectMessage>;
-    if (kind === KIND && sentTo === key && port !== undefined) onPort(port);
+  if (receivers.size === 0) process.on('workerMessage', onWorkerMessage);
+  receivers.set(key, onPort);
+  return () => {
+    receivers.delete(key);
+    if (receivers.size === 0) process.off('workerMessage', onWorkerMessage);
   };
-  process.on('workerMessage', listener);
-  return () => process.off('workerMessage', listener);
 }
 
 /**
@@ -31,13 +39,24 @@ export function receivePorts(key: string, onPort: (port: MessagePort) => void): 
 export async function sendPort(target: number, key: string): Promise<MessagePort> {
   const { port1, port2 } = new MessageChannel();
   try {
-    if (target === threadId) process.emit('workerMessage', { kind: KIND, key, port: port2 }, threadId);
-    else await postMessageToThread(target, { kind: KIND, key, port: port2 } satisfies ConnectMessage, [port2]);
+    if (target === threadId) receiverOf(key)(port2);
+    else await Promise.race([postMessageToThread(target, { kind: KIND, key, port: port2 } satisfies ConnectMessage, [port2]), gone(port1)]);
     return port1;
   } catch (cause) {
     port1.close();
     throw new WalError('ERR_WAL_CLOSED', 'The log of this handle is no longer open in its thread.', {}, cause);
   }
+}
+
+function receiverOf(key: string): (port: MessagePort) => void {
+  const receiver = receivers.get(key);
+  if (receiver === undefined) throw new Error('nobody on this thread receives ports for this key');
+  return receiver;
+}
+
+/** Rejects when the other end is gone: a thread that ends before it looks at a message never answers it. */
+function gone(port: MessagePort): Promise<never> {
+  return new Promise((_, reject) => port.once('close', () => reject(new Error('the thread ended'))));
 }
 
 export { isMainThread, MessageChannel, type MessagePort } from 'node:worker_threads';

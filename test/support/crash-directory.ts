@@ -1,6 +1,6 @@
 // A directory whose disk can lose what was not synced, and that stops at a chosen operation. It loses exactly what
-// design/assumptions.md allows: sectors of unsynced writes (A2, A3), names before the directory's sync (A4). Names are
-// lost from the newest on, as by a journal; contents in any combination of 512-byte sectors.
+// design/assumptions.md allows: sectors of unsynced writes in any combination (A2, A3), and any of the changes of names
+// since the directory's last sync, in no order (A4).
 
 import { WalError } from '../../src/base/errors.js';
 import type { Directory, LogFile, OpenMode } from '../../src/storage/directory.js';
@@ -25,18 +25,19 @@ export class CrashDirectory implements Directory {
   /** The operation to stop at; it is not done, but for the first half of a write. */
   crashAt = Number.POSITIVE_INFINITY;
   #names: Map<string, Inode>;
-  /** Names as of the last sync, and after each change since. */
-  #history: Map<string, Inode>[];
+  /** Names as of the last sync, and each change since. */
+  #durableNames: Map<string, Inode>;
+  #changes: ((names: Map<string, Inode>) => void)[] = [];
 
   constructor(names = new Map<string, Inode>()) {
     this.#names = names;
-    this.#history = [new Map(names)];
+    this.#durableNames = new Map(names);
   }
 
   /** The directory as the next process finds it. */
   afterCrash(loss: Loss): CrashDirectory {
-    const names =
-      loss === 'kept' ? this.#names : this.#history[typeof loss === 'object' ? index(loss, this.#history.length) : 0]!;
+    const names = new Map(loss === 'kept' ? this.#names : this.#durableNames);
+    if (typeof loss === 'object') for (const change of this.#changes) if (loss.random() < 0.5) change(names);
     const files = new Map<string, Inode>();
     for (const [name, inode] of names) {
       const bytes =
@@ -61,8 +62,8 @@ export class CrashDirectory implements Directory {
     if (mode === 'create') {
       if (this.#names.has(name)) throw new WalError('ERR_WAL_EXISTS', name);
       this.operate();
-      this.#names.set(name, { live: new Uint8Array(0), durable: new Uint8Array(0) });
-      this.#changed();
+      const inode = { live: new Uint8Array(0), durable: new Uint8Array(0) };
+      this.#change((names) => names.set(name, inode));
     }
     const inode = this.#names.get(name);
     if (inode === undefined) throw new WalError('ERR_WAL_NOT_FOUND', name);
@@ -73,24 +74,31 @@ export class CrashDirectory implements Directory {
     this.operate();
     const inode = this.#names.get(from);
     if (inode === undefined) throw new WalError('ERR_WAL_NOT_FOUND', from);
-    this.#names.delete(from);
-    this.#names.set(to, inode);
-    this.#changed();
+    this.#change((names) => {
+      names.delete(from);
+      names.set(to, inode);
+    });
   }
 
   remove(name: string): void {
     this.operate();
-    if (!this.#names.delete(name)) throw new WalError('ERR_WAL_NOT_FOUND', name);
-    this.#changed();
+    const inode = this.#names.get(name);
+    if (inode === undefined) throw new WalError('ERR_WAL_NOT_FOUND', name);
+    this.#change((names) => {
+      // Only this file: another one may have taken the name by a change that became durable first.
+      if (names.get(name) === inode) names.delete(name);
+    });
   }
 
   sync(): void {
     this.operate();
-    this.#history = [new Map(this.#names)];
+    this.#durableNames = new Map(this.#names);
+    this.#changes = [];
   }
 
-  #changed(): void {
-    this.#history.push(new Map(this.#names));
+  #change(change: (names: Map<string, Inode>) => void): void {
+    change(this.#names);
+    this.#changes.push(change);
   }
 
   /** Counts an operation, and stops the process at the chosen one. */
@@ -151,10 +159,6 @@ class CrashFile implements LogFile {
     live.set(this.inode.live.subarray(0, bytes));
     this.inode.live = live;
   }
-}
-
-function index({ random }: { random: () => number }, length: number): number {
-  return Math.floor(random() * length);
 }
 
 /** Each sector as it was synced, or as it was written last. */

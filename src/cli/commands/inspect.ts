@@ -1,17 +1,19 @@
-// `lanewal inspect`: what is in a log, segment by segment. Printed while it is read, whatever the log's length.
+// `lanewal inspect`: what is in a log, segment by segment, whatever the log's length.
 
 import type { Command } from 'commander';
 import { FILE_FLAG } from '../../log/layout.js';
 import type { ReplayCommit } from '../../recovery/replay.js';
 import { type LogScan, reportOf } from '../../recovery/scan.js';
 import { CERTIFICATE_FLAG, SEGMENT_FLAG, SEGMENT_KIND } from '../../segment/layout.js';
+import type { NodeDirectory } from '../../storage/node-directory.js';
 import { EXIT } from '../exit-status.js';
-import { logDirectoryOf, scanSteadily, segmentsOfChain, type VisitedSegment } from '../log-reading.js';
+import { logDirectoryOf, readSteadily, scanSteadily, segmentsOfChain, type VisitedSegment } from '../log-reading.js';
 import { filePath } from '../option-values.js';
-import { printLine, printPairs, printTable, StreamedOutput } from '../output.js';
+import { pairLines, SpooledOutput, tableLines } from '../output.js';
 
 /** Segments in one table for people; columns are as wide as the widest cell of a table. */
 const ROWS_PER_TABLE = 500;
+const HEAD = ['epoch', 'kind', 'commits', 'frames', 'voids', 'lanes', 'pages', 'file', 'offset', 'bytes'];
 
 /** Adds the command. `finish` gets the exit status. */
 export function addInspect(program: Command, finish: (status: number) => void): void {
@@ -27,34 +29,45 @@ export function addInspect(program: Command, finish: (status: number) => void): 
     .option('--json', 'print everything as one JSON document')
     .action(async (db: string, { json }: { json?: boolean }) => {
       const directory = logDirectoryOf(db);
-      const scan = await scanSteadily(directory);
-      const segments = segmentsOfChain(directory, scan);
-      if (json === true) await printDocument(scan, segments);
-      else printTables(scan, segments);
+      // Printed when it is complete: a running writer may take files away while they are read.
+      const { output, scan } = await readSteadily(() => render(directory, json === true), () => []);
+      await output.print();
       finish(scan.damage.length > 0 ? EXIT.damaged : EXIT.done);
     });
 }
 
-async function printDocument(scan: LogScan, segments: Iterable<VisitedSegment>): Promise<void> {
-  const output = new StreamedOutput();
-  await output.write(`{"files":${JSON.stringify(filesOf(scan))},\n"segments":[`);
+async function render(directory: NodeDirectory, isJson: boolean): Promise<{ output: SpooledOutput; scan: LogScan }> {
+  const output = new SpooledOutput();
+  try {
+    const scan = await scanSteadily(directory);
+    const segments = segmentsOfChain(directory, scan);
+    if (isJson) writeDocument(output, scan, segments);
+    else writeTables(output, scan, segments);
+    return { output, scan };
+  } catch (thrown) {
+    output.discard();
+    throw thrown;
+  }
+}
+
+function writeDocument(output: SpooledOutput, scan: LogScan, segments: Iterable<VisitedSegment>): void {
+  output.write(`{"files":${JSON.stringify(filesOf(scan))},\n"segments":[`);
   let separator = '\n';
   for (const segment of segments) {
     const { frames: _, certificate, ...head } = describe(segment);
-    await output.write(`${separator}${JSON.stringify(head).slice(0, -1)},"frames":[`);
+    output.write(`${separator}${JSON.stringify(head).slice(0, -1)},"frames":[`);
     let comma = '';
     for (const commit of segment.commits()) {
-      await output.write(`${comma}\n${JSON.stringify(frameOf(commit))}`);
+      output.write(`${comma}\n${JSON.stringify(frameOf(commit))}`);
       comma = ',';
     }
-    await output.write(`],"certificate":${JSON.stringify(certificate)}}`);
+    output.write(`],"certificate":${JSON.stringify(certificate)}}`);
     separator = ',\n';
   }
   const { firstSeq, lastSeq, tail, droppedBytes, damage, cleanlyClosed } = reportOf(scan);
   const { checkpoint = null, syncedThrough } = scan;
   const rest = { tail, firstSeq, lastSeq, syncedThrough, cleanlyClosed, droppedBytes, damage, checkpoint };
-  await output.write(`],\n${JSON.stringify(rest).slice(1)}\n`);
-  await output.flush();
+  output.write(`],\n${JSON.stringify(rest).slice(1)}\n`);
 }
 
 /** The log files, those without a readable header last. */
@@ -141,16 +154,16 @@ function plain(token: number | bigint): number | string {
   return typeof token === 'number' ? token : token.toString();
 }
 
-function printTables(scan: LogScan, segments: Iterable<VisitedSegment>): void {
+function writeTables(output: SpooledOutput, scan: LogScan, segments: Iterable<VisitedSegment>): void {
   const { firstSeq, lastSeq, tail, damage } = reportOf(scan);
   const files = filesOf(scan);
-  if (files.length === 0) printLine('The log is empty.');
-  else printFiles(files);
+  const writeLines = (lines: readonly string[]): void => lines.forEach((line) => void output.writeLine(line));
+  writeLines(files.length === 0 ? ['The log is empty.'] : fileLines(files));
   let rows: (string | number)[][] = [];
   const flush = (): void => {
     if (rows.length === 0) return;
-    printLine();
-    printTable(['epoch', 'kind', 'commits', 'frames', 'voids', 'lanes', 'pages', 'file', 'offset', 'bytes'], rows);
+    output.writeLine();
+    writeLines(tableLines(HEAD, rows));
     rows = [];
   };
   for (const segment of segments) {
@@ -161,18 +174,18 @@ function printTables(scan: LogScan, segments: Iterable<VisitedSegment>): void {
     if (rows.length === ROWS_PER_TABLE) flush();
   }
   flush();
-  printLine();
-  printPairs([
+  output.writeLine();
+  writeLines(pairLines([
     ['commits', firstSeq === 0 ? 'none' : `${firstSeq} to ${lastSeq}`],
     ['tail', tail],
     ...damage.map(({ file, epoch, offset, reason }): [string, string] => {
       return ['damage', `${file} at ${offset}, epoch ${epoch}: ${reason}`];
     }),
-  ]);
+  ]));
 }
 
-function printFiles(files: ReturnType<typeof filesOf>): void {
-  printTable(
+function fileLines(files: ReturnType<typeof filesOf>): string[] {
+  return tableLines(
     ['file', 'incarnation', 'bytes', 'used', 'commits', 'segments'],
     files.map((file) => {
       if (!('endSeq' in file)) return [file.name, '-', file.bytes, file.usedBytes, `no header: ${file.reason}`, 0];

@@ -1,0 +1,171 @@
+// A log without threads: control block, lanes and flusher over a directory in memory, driven one step at a time by a
+// clock of the test. What it wrote is read back by the recovery of the package.
+
+import { Control } from '../../src/epoch/control.js';
+import { Flusher, type FlusherSettings, type NextStep } from '../../src/flusher/flusher.js';
+import { FlusherLanes, type HeldJumbo } from '../../src/flusher/lanes.js';
+import { frameSeed } from '../../src/frame/codec.js';
+import { Lane } from '../../src/lane/lane.js';
+import { LaneWriter } from '../../src/lane/lane-writer.js';
+import { LogWriter } from '../../src/log/log-writer.js';
+import { SparePool } from '../../src/log/spare-pool.js';
+import type { AtomicOps } from '../../src/memory/atomics.js';
+import { type CheckedCommit, type CommitInput, checkCommit } from '../../src/record/commit.js';
+import { type OpenedLog, openLog } from '../../src/recovery/opening.js';
+import type { Directory } from '../../src/storage/directory.js';
+import { MemoryDirectory } from '../../src/storage/memory-directory.js';
+
+export const PAGE_BYTES = 512;
+
+export interface RigOptions {
+  readonly directory?: Directory;
+  readonly lanes?: number;
+  readonly laneBytes?: number;
+  readonly logFileBytes?: number;
+  readonly settings?: Partial<FlusherSettings>;
+  readonly isTicking?: boolean;
+}
+
+/** One commit of one page, every byte of which is `value`. */
+export function onePage(value: number, pageNumber = 1, more: CommitInput = {}): CommitInput {
+  return { ...more, pages: [{ pageNumber, image: new Uint8Array(PAGE_BYTES).fill(value) }] };
+}
+
+/** A commit of `bytes` bytes of an operation. */
+export function operation(bytes: number, value = 1): CommitInput {
+  return { operations: [{ code: 1, bytes: new Uint8Array(bytes).fill(value) }] };
+}
+
+export function checked(input: CommitInput, control?: Control): CheckedCommit {
+  return checkCommit(input, {
+    pageBytes: PAGE_BYTES,
+    spaceCountMax: 8,
+    sizePages: (space) => control?.sizePages(space) ?? 0,
+  });
+}
+
+/** What recovery finds of one commit. */
+export interface Recovered {
+  readonly seq: number;
+  readonly txnId: number | bigint;
+  readonly lane: number;
+  /** First byte of the first page, or of the operation's bytes. */
+  readonly value: number | undefined;
+}
+
+export class Rig {
+  readonly directory: Directory;
+  readonly control: Control;
+  readonly lanes: readonly Lane[];
+  readonly flusherLanes: FlusherLanes;
+  readonly spares: SparePool;
+  readonly log: LogWriter;
+  readonly flusher: Flusher;
+  /** What the flusher told its host, in order. */
+  readonly events: string[] = [];
+  /** Jumbos that were posted and that the flusher has not taken in yet. */
+  readonly posted: [number, HeldJumbo][] = [];
+  nowMs = 0;
+  readonly #seed: number;
+  readonly #logFileBytes: number;
+  readonly #sync: boolean;
+
+  private constructor(opened: OpenedLog, directory: Directory, options: RigOptions) {
+    const { lanes = 2, laneBytes = 8192, logFileBytes = 65_536, isTicking = true } = options;
+    const settings: FlusherSettings = {
+      fsync: 'full',
+      epochIntervalMs: 10,
+      maxFlushDelayMs: 0,
+      maxParallelCommitBytes: (lanes * laneBytes) / 2,
+      syncBytes: 2 ** 23,
+      ...options.settings,
+    };
+    this.directory = directory;
+    this.#logFileBytes = logFileBytes;
+    this.#sync = settings.fsync !== 'off';
+    this.#seed = frameSeed(opened.logId, opened.incarnation);
+    this.control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
+    this.lanes = Array.from({ length: lanes }, (_, index) => Lane.create(index, laneBytes));
+    this.flusherLanes = new FlusherLanes(this.control, this.lanes, () => {
+      for (const [jumboId, jumbo] of this.posted.splice(0)) this.flusherLanes.holdJumbo(jumboId, jumbo);
+    });
+    this.spares = new SparePool(directory, this.#sync);
+    const logSettings = { logFileBytes, sync: this.#sync };
+    this.log = new LogWriter(directory, { ...opened, checkpointEpoch: 0 }, this.spares, logSettings, {
+      rotated: () => this.events.push('rotated'),
+      synced: () => this.events.push('synced'),
+      directorySynced: () => undefined,
+    });
+    this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, {
+      stalled: (error) => this.events.push(`stalled ${error.code}`),
+      resumed: () => this.events.push('resumed'),
+      failed: (error) => this.events.push(`failed ${error.details.reasonCode}`),
+    });
+  }
+
+  static async open(options: RigOptions = {}): Promise<Rig> {
+    const directory = options.directory ?? new MemoryDirectory();
+    const { logFileBytes = 65_536 } = options;
+    const sync = options.settings?.fsync !== 'off';
+    return new Rig(await openLog(directory, { logFileBytes, sync, pageBytes: PAGE_BYTES }), directory, options);
+  }
+
+  /** A writer of a lane; with its own operations it is a thread that can be stopped between any two of them. */
+  writer(lane = 0, id = 2 + lane, ops?: AtomicOps): LaneWriter {
+    const { buffer } = this.lanes[lane]!;
+    const sequences = ops === undefined ? this.control : new Control(this.control.buffer, ops);
+    return new LaneWriter(new Lane(lane, buffer, ops), id, sequences, this.#seed);
+  }
+
+  append(input: CommitInput, lane = 0): number {
+    const result = this.writer(lane).tryAppend(checked(input, this.control), 0);
+    if (typeof result !== 'number') throw new Error(`refused: ${result}`);
+    return result;
+  }
+
+  /** Encodes a commit as a jumbo and posts it, as a writer does before it publishes the reference. */
+  postJumbo(input: CommitInput, jumboId: number, writerId = 2): { commit: CheckedCommit; frame: SharedArrayBuffer } {
+    const commit = checked(input, this.control);
+    const { frame } = this.writer().encodeJumbo(commit, jumboId);
+    this.posted.push([jumboId, { frame, writerId }]);
+    return { commit, frame };
+  }
+
+  /** One step, `afterMs` later. */
+  step(afterMs = 0): NextStep {
+    this.nowMs += afterMs;
+    return this.flusher.step(this.nowMs);
+  }
+
+  /** Steps until there is nothing to do now, and again `afterMs` later. */
+  settle(afterMs = 0): NextStep {
+    if (afterMs > 0) this.settle();
+    for (let next = this.step(afterMs); ; next = this.step()) if (next.kind !== 'again') return next;
+  }
+
+  count(event: string): number {
+    return this.events.filter((each) => each.startsWith(event)).length;
+  }
+
+  /** Opens what the directory holds now, as after the death of the process, and lists its commits. */
+  async recovered(directory: Directory = this.directory): Promise<Recovered[]> {
+    const found: Recovered[] = [];
+    await openLog(directory, {
+      logFileBytes: this.#logFileBytes,
+      sync: this.#sync,
+      replay: {
+        target: {
+          commit(commit): void {
+            let value: number | undefined;
+            for (const record of commit.records()) {
+              if (record.kind === 'page') value ??= record.image[0];
+              else if (record.kind === 'operation') value ??= record.bytes[0];
+            }
+            found.push({ seq: commit.seq, txnId: commit.txnId, lane: commit.lane, value });
+          },
+        },
+      },
+    });
+    return found;
+  }
+}
