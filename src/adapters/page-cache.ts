@@ -44,6 +44,7 @@ export class CachedPages implements Attachment {
   #cutPages = Number.POSITIVE_INFINITY;
   /** The same for the checkpoint under way, or for the one that failed last. */
   #cutPagesUnderway = Number.POSITIVE_INFINITY;
+  #lastCheckpoint: Promise<void> = Promise.resolve();
   #lastSeq: number;
   #failure: WalError | undefined;
 
@@ -122,7 +123,13 @@ export class CachedPages implements Attachment {
    *   sync of the page file: its contents are unknown, reopen the log, which writes every page again
    * Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
    */
-  async checkpoint(): Promise<void> {
+  checkpoint(): Promise<void> {
+    // One after the other: each takes over what the one before it left.
+    this.#lastCheckpoint = this.#lastCheckpoint.catch(() => undefined).then(() => this.#takeCheckpoint());
+    return this.#lastCheckpoint;
+  }
+
+  async #takeCheckpoint(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     const throughSeq = this.#lastSeq;
     const sizePages = this.#sizePages;

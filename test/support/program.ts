@@ -3,7 +3,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { compiledFile } from './package-root.js';
 import type { WorkloadPlan } from './workload-model.js';
 
 /** One line of JSON that the workload printed. */
@@ -20,8 +19,8 @@ export interface Ending {
 /** The command in front of ours: `strace ...`, `prlimit ...`. */
 export type Prefix = readonly string[];
 
-const CLI = fileURLToPath(compiledFile('src/cli/main.js'));
-const WORKLOAD = fileURLToPath(compiledFile('test/support/workload.js'));
+const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const WORKLOAD = fileURLToPath(new URL('./workload.js', import.meta.url));
 
 /** A running program. */
 export class Program {

@@ -54,17 +54,24 @@ class WorkloadWorker {
     if (commit === undefined) return false;
     this.#window.push({ commit, txnId });
     if (this.#plan.waitsWritten !== true) return true;
-    return this.#patiently(() => commit.waitWritten(PATIENCE_MS) ?? true, waitErrors) === true;
+    return this.#waits(() => commit.waitWritten(PATIENCE_MS), waitErrors);
   }
 
   /** Waits for what is in flight, oldest first, and acknowledges each. */
   #acknowledge(): void {
     for (const { commit, txnId } of this.#window.splice(0)) {
-      const isDurable = this.#patiently(() => commit.waitDurable(PATIENCE_MS) ?? true, this.#outcome.waitErrors);
-      if (isDurable !== true) continue;
+      if (!this.#waits(() => commit.waitDurable(PATIENCE_MS), this.#outcome.waitErrors)) continue;
       writeSync(this.#ackFile, ackLine({ seq: commit.seq, txnId }));
       this.#outcome.acknowledged += 1;
     }
+  }
+
+  #waits(wait: () => void, errors: string[]): boolean {
+    const isReached = this.#patiently(() => {
+      wait();
+      return true;
+    }, errors);
+    return isReached === true;
   }
 
   /** Tries again while it is only a matter of time or space. */

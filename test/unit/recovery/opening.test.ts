@@ -58,7 +58,9 @@ describe('an opened log', () => {
     LogBuilder.resume(directory, opened).epoch(pages(4, 5));
     expect(await linesOf(directory)).toEqual([...LINES, '5 p0.4=5']);
     // The tail above the synced epoch was copied, so the older file ends with epoch 1.
-    expect(opened.olderFiles).toEqual([{ fileNumber: 1, name: '0000000000000001.wal', bytes: 64 * 1024, endSeq: 3 }]);
+    expect(opened.olderFiles).toEqual([
+      { fileNumber: 1, name: '0000000000000001.wal', bytes: 64 * 1024, endSeq: 3, endEpoch: 1 },
+    ]);
   });
 
   test('needs nothing of the older file but what was synced (F10)', async () => {

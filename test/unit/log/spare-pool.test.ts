@@ -1,0 +1,95 @@
+// The spare files of a log directory, and how they are made.
+
+import { describe, expect, test } from 'vitest';
+import { makeSpare } from '../../../src/log/preallocate.js';
+import { SparePool } from '../../../src/log/spare-pool.js';
+import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
+import { FaultyDirectory } from '../../support/faulty-directory.js';
+
+function directoryWith(...names: string[]): MemoryDirectory {
+  const directory = new MemoryDirectory();
+  directory.create({ sync: false });
+  for (const name of names) directory.open(name, 'create').close();
+  return directory;
+}
+
+describe('the pool', () => {
+  test('finds the spares that are there and ignores everything else', () => {
+    const names = ['spare-0003.wal', 'spare-0001.wal', 'spare-1.wal', 'spare-0002.wal.new', '0000000000000001.wal', 'lock'];
+    expect(new SparePool(directoryWith(...names), true).count).toBe(2);
+  });
+
+  test('wants one more at a time until there are two', () => {
+    const pool = new SparePool(directoryWith(), true);
+    expect(pool.wanted()).toBe('spare-0000.wal');
+    expect(pool.wanted()).toBeUndefined();
+    pool.filled('spare-0000.wal', true);
+    expect(pool.wanted()).toBe('spare-0001.wal');
+    pool.filled('spare-0001.wal', false);
+    expect(pool.count).toBe(1);
+    expect(pool.wanted()).toBe('spare-0002.wal');
+    pool.filled('spare-0002.wal', true);
+    expect(pool.wanted()).toBeUndefined();
+  });
+
+  test('gives away the oldest, never the last', () => {
+    const pool = new SparePool(directoryWith('spare-0007.wal', 'spare-0005.wal'), true);
+    expect(pool.take()).toBe('spare-0005.wal');
+    expect(pool.take()).toBeUndefined();
+    expect(pool.count).toBe(1);
+  });
+
+  test('passes over names in use when they begin again', () => {
+    const pool = new SparePool(directoryWith('spare-ffff.wal'), true);
+    expect(pool.wanted()).toBe('spare-0000.wal');
+    pool.filled('spare-0000.wal', true);
+    const directory = directoryWith('spare-0000.wal', 'spare-ffff.wal');
+    expect(new SparePool(directory, true).wanted()).toBe('spare-0001.wal');
+  });
+
+  test('keeps eight and removes what is more, or not of full size', () => {
+    const names = Array.from({ length: 10 }, (_, index) => `000000000000000${index}.wal`);
+    const directory = directoryWith(...names);
+    const pool = new SparePool(directory, true);
+    pool.recycle(names[0]!, false);
+    for (const name of names.slice(1)) pool.recycle(name, true);
+    expect(pool.count).toBe(8);
+    expect(directory.list()).toHaveLength(8);
+    expect(directory.syncCount).toBe(10);
+  });
+
+  test('syncs nothing under policy off', () => {
+    const directory = directoryWith('0000000000000001.wal');
+    new SparePool(directory, false).recycle('0000000000000001.wal', true);
+    expect(directory.syncCount).toBe(0);
+  });
+});
+
+describe('a spare', () => {
+  const order = { name: 'spare-0000.wal', bytes: 9 * 2 ** 20, sync: true };
+
+  test('is zeros of the whole size, and has its name only once it is whole and synced', () => {
+    const directory = new FaultyDirectory(directoryWith());
+    expect(makeSpare(directory, order, () => false)).toBe(true);
+    const file = directory.open(order.name, 'read');
+    expect(file.size()).toBe(order.bytes);
+    const operations = directory.done.map((each) => each.split(' ')[0]);
+    expect(operations).toEqual(['create', 'write', 'write', 'write', 'sync', 'rename', 'syncDirectory', 'close', 'open']);
+  });
+
+  test('that is cancelled leaves nothing', () => {
+    const directory = directoryWith();
+    let pieces = 0;
+    expect(makeSpare(directory, order, () => ++pieces > 2)).toBe(false);
+    expect(directory.list()).toEqual([]);
+  });
+
+  test('for which there is no space leaves nothing', () => {
+    const directory = new FaultyDirectory(directoryWith());
+    let writes = 0;
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    directory.fault = (operation) => (operation === 'write' && ++writes === 2 ? full : undefined);
+    expect(() => makeSpare(directory, order, () => false)).toThrow(full);
+    expect(directory.list()).toEqual([]);
+  });
+});
