@@ -68,5 +68,8 @@ function welcomed(port: MessagePort): Promise<WriterWelcome> {
 function onFlusherGone({ key, control: buffer }: WalHandle): void {
   writers.delete(key);
   const control = new Control(buffer);
-  if (control.state !== STATE.closed) control.setState(STATE.failed);
+  if (control.state === STATE.closed || control.state === STATE.failed) return;
+  // The text may still be that of a stall that is over.
+  control.setFailure(new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.'));
+  control.setState(STATE.failed);
 }

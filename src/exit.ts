@@ -1,11 +1,13 @@
 // A process that exits with an open log: its exit handlers can still be answered by the flusher's thread, so what was
-// appended is drained there, within a bound (protocol section 8). A signal without a handler runs nothing of this.
+// appended is drained there, within a bound (design/concurrency.md, "Exit"). A signal without a handler runs nothing of this.
 
 import { monotonicMs } from './base/clock.js';
 import type { Control } from './epoch/control.js';
 
 interface OpenLog {
   readonly control: Control;
+  /** Posts a request to flush; posting works in an exit handler, hearing the answer does not. */
+  readonly askToFlush: () => void;
   readonly exitFlushMs: number;
 }
 
@@ -13,8 +15,8 @@ interface OpenLog {
 const openLogs = new Set<OpenLog>();
 
 /** Drains the log when the process exits, at most `exitFlushMs`; returns how to stop doing so. */
-export function drainAtExit(control: Control, exitFlushMs: number): () => void {
-  const log = { control, exitFlushMs };
+export function drainAtExit(control: Control, exitFlushMs: number, askToFlush: () => void): () => void {
+  const log = { control, exitFlushMs, askToFlush };
   if (openLogs.size === 0) process.on('exit', drainAll);
   openLogs.add(log);
   return () => {
@@ -24,10 +26,11 @@ export function drainAtExit(control: Control, exitFlushMs: number): () => void {
 }
 
 function drainAll(): void {
-  for (const { control, exitFlushMs } of openLogs) drain(control, exitFlushMs);
+  for (const log of openLogs) drain(log);
 }
 
-function drain(control: Control, exitFlushMs: number): void {
+function drain({ control, exitFlushMs, askToFlush }: OpenLog): void {
+  askToFlush();
   const lastSeq = control.commitSeqNext.load() - 1;
   const deadlineMs = monotonicMs() + exitFlushMs;
   for (;;) {
@@ -40,7 +43,6 @@ function drain(control: Control, exitFlushMs: number): void {
       process.stderr.write(`lanewal: the process exited before ${left} commit(s) were durable.\n`);
       return;
     }
-    control.demandThrough(lastSeq);
     control.durableTurn.wait(turn, leftMs);
   }
 }

@@ -3,6 +3,7 @@
 // shared memory, flusher; close goes the other way.
 
 import { EventEmitter } from 'node:events';
+import { monotonicMs } from './base/clock.js';
 import { invalidArgument, WalError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
 import { type Control, STATE, type StateName } from './epoch/control.js';
@@ -112,7 +113,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#publication = new DurablePublication(control);
     this.#isTicking = settings.ticker;
     // A flusher on this very thread could not run while an exit handler does.
-    this.#stopDraining = place.isThreaded ? drainAtExit(control, settings.exitFlushMs) : () => undefined;
+    this.#stopDraining = place.isThreaded ? drainAtExit(control, settings.exitFlushMs, () => void this.#host.flush().catch(() => undefined)) : () => undefined;
     void this.#host.ended().then(() => this.#onEnd());
   }
 
@@ -177,9 +178,14 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** Resolves when a sequence, or an epoch, is durable; rejects like `commit.durable()`. */
   async durable(what: { seq: number } | { epoch: number }, options: WaitOptions = {}): Promise<void> {
-    if ('seq' in what) return this.#writer.waiters.durable.wait(what.seq, options);
+    const { durable } = this.#writer.waiters;
+    if ('seq' in what) return durable.wait(what.seq, options);
+    const { timeoutMs, signal } = options;
+    const deadlineMs = timeoutMs === undefined ? undefined : monotonicMs() + timeoutMs;
     while (this.#control.durableEpoch.load() < what.epoch) {
-      await this.#writer.waiters.durable.wait(this.#control.durableSeq.load() + 1, options);
+      const leftMs = deadlineMs === undefined ? undefined : Math.max(0, deadlineMs - monotonicMs());
+      // Whichever commit is next brings the next epoch.
+      await durable.wait(this.#control.durableSeq.load() + 1, { timeoutMs: leftMs, signal });
     }
   }
 

@@ -1,6 +1,6 @@
 // What the exit status of the command line says, and how an error is printed: one line on standard error.
 
-import { type ErrorCode, toWalError, WalError } from '../base/errors.js';
+import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 
 /** The exit statuses; the same for every command. */
 export const EXIT = {

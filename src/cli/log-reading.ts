@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WalError } from '../base/errors.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import { logDirectoryPath } from '../recovery/recover.js';
+import { type ReplayCommit, replayCommitOf, segmentsOf } from '../recovery/replay.js';
 import type { DamageEntry } from '../recovery/report.js';
-import { replayCommitOf, type ReplayCommit, segmentsOf } from '../recovery/replay.js';
 import { type LogScan, scanLog } from '../recovery/scan.js';
 import type { Certificate } from '../segment/codec.js';
 import { CommitReader } from '../segment/commit-reader.js';
@@ -62,7 +62,10 @@ export async function readSteadily<Found>(
 
 /** Scans a log that somebody may be writing to. */
 export function scanSteadily(directory: NodeDirectory): Promise<LogScan> {
-  return readSteadily(() => scanLog(directory), ({ damage }) => damage);
+  return readSteadily(
+    () => scanLog(directory),
+    ({ damage }) => damage,
+  );
 }
 
 /** Whether a running writer can be the reason: a file was renamed, or recycled, between two looks at it. */
@@ -101,7 +104,10 @@ export function* segmentsOfChain(directory: NodeDirectory, scan: LogScan): Gener
         const certificate = readSegmentCertificate(file, new FileWindow(file, windowBuffer), header);
         if ('reason' in certificate) {
           const { reason, offset } = certificate;
-          throw new WalError('ERR_WAL_CORRUPT', `${file.name} changed while it was read: ${reason}.`, { offset, reason });
+          throw new WalError('ERR_WAL_CORRUPT', `${file.name} changed while it was read: ${reason}.`, {
+            offset,
+            reason,
+          });
         }
         const commits = function* (): Generator<ReplayCommit, void, void> {
           if (header.kind !== SEGMENT_KIND.epoch) return;

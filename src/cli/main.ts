@@ -66,7 +66,7 @@ async function run(args: readonly string[]): Promise<Ending> {
   const ending: Ending = { status: EXIT.done, isAbrupt: false };
   const program = buildProgram((status, isAbrupt = false) => Object.assign(ending, { status, isAbrupt }));
   if (args.length === 0) {
-    process.stderr.write(program.helpInformation());
+    program.outputHelp({ error: true });
     return { status: EXIT.wrongCall, isAbrupt: false };
   }
   try {
@@ -83,7 +83,9 @@ async function run(args: readonly string[]): Promise<Ending> {
 }
 
 // Whoever reads our output may stop reading, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed));
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
+);
 
 const ending = await run(process.argv.slice(2));
 process.exitCode = ending.status;

@@ -1,5 +1,5 @@
-// What commands print: one JSON document, or tables for people, on standard output; progress on standard error, and only
-// on a terminal.
+// What commands print: one JSON document, or tables for people, on standard output; progress on standard error, and
+// only on a terminal.
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -38,14 +38,32 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
 export function tableLines(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
   const table = new Table({
     head: [...head],
-    chars: { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '',
-      'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+    },
     // No colours: output is read by programs and kept in files.
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
     colAligns: head.map((_, column) => (rows.every((row) => typeof row[column] === 'number') ? 'right' : 'left')),
   });
   for (const row of rows) table.push(row.map(String));
-  return table.toString().split('\n').map((line) => line.trimEnd());
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
 }
 
 /** Printed text is kept in memory up to here. */

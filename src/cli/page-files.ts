@@ -1,5 +1,5 @@
-// The page files of a replay: `--db` for space 0, then `--db.2`, `--db.3`, ... for spaces 1, 2, ... They appear whole or
-// not at all: written under a temporary name, synced, renamed, and the folder synced.
+// The page files of a replay: `--db` for space 0, then `--db.2`, `--db.3`, ... for spaces 1, 2, ... They appear whole
+// or not at all: written under a temporary name, synced, renamed, and the folder synced.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -64,7 +64,9 @@ export function refuseExisting(dbPath: string, copies: number): void {
 export function checkDatabasePath(dbPath: string): void {
   if (dbPath === '') throw invalidArgument('The path of the database is empty.');
   if (isDirectory(dbPath)) {
-    throw invalidArgument(`${dbPath} is a directory. Name the database file; its log is found beside it.`, { path: dbPath });
+    throw invalidArgument(`${dbPath} is a directory. Name the database file; its log is found beside it.`, {
+      path: dbPath,
+    });
   }
   const path = logDirectoryPath(dbPath);
   if (exists(path) && !isDirectory(path)) {

@@ -70,7 +70,7 @@ export class MarkWaiter {
       if (this.reached() >= seq) return;
       const ended = this.#ended(seq);
       if (ended !== undefined) throw ended;
-      this.#control.demandThrough(seq);
+      this.#demand(seq);
       const left = deadline - monotonicMs();
       if (left <= 0) throw this.#timedOut(seq, timeoutMs);
       this.#sleep(turn, left);
@@ -129,22 +129,28 @@ export class MarkWaiter {
 
   /** Sleeps and settles until nobody waits. Never rejects. */
   async #pump(): Promise<void> {
-    this.#demand();
+    this.#demandLast();
     if (this.#isPumping) return;
     this.#isPumping = true;
     for (;;) {
       const turn = this.#turn.load();
       this.#settleReached();
       if (this.#waiting.length === 0) break;
-      this.#demand();
+      this.#demandLast();
       await this.#turn.waitAsync(turn);
     }
     this.#isPumping = false;
   }
 
-  #demand(): void {
+  /** Asks for a seal through `seq`; not beyond what exists, or every later commit would be sealed on its own. */
+  #demand(seq: number): void {
+    const wanted = Math.min(seq, this.#control.commitSeqNext.load() - 1);
+    if (this.#control.demandSeq.load() < wanted) this.#control.demandThrough(wanted);
+  }
+
+  #demandLast(): void {
     const last = this.#waiting.at(-1);
-    if (last !== undefined && this.#control.demandSeq.load() < last.seq) this.#control.demandThrough(last.seq);
+    if (last !== undefined) this.#demand(last.seq);
   }
 
   #settleReached(): void {

@@ -218,7 +218,9 @@ export class Flusher {
     if (this.#settings.fsync === 'full') return true;
     if (this.#requests.length > 0 || this.#closing !== undefined) return true;
     if (this.#unsyncedBytes >= this.#settings.syncBytes) return true;
-    return this.#isTicking && nowMs >= this.#unsyncedSinceMs + this.#settings.epochIntervalMs;
+    // Without a ticker nobody else would sync what somebody waits for.
+    if (!this.#isTicking) return this.#control.demandSeq.load() > this.#control.durableSeq.load();
+    return nowMs >= this.#unsyncedSinceMs + this.#settings.epochIntervalMs;
   }
 
   #syncIfDue(nowMs: number): void {

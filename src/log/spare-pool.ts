@@ -11,6 +11,8 @@ import { parseSpareFileName, spareFileName } from './names.js';
 const SPARES_WANTED = 2;
 /** Spares kept when log files are recycled; the surplus is removed. Eight files of 64 MiB are 200 ms at disk speed. */
 const SPARES_KEPT = 8;
+/** Names have four hexadecimal digits; behind the last they begin again. */
+const INDEX_COUNT = 0x1_0000;
 
 /** The spare files of one log directory. */
 export class SparePool {
@@ -30,7 +32,7 @@ export class SparePool {
       .map(parseSpareFileName)
       .filter((index) => index !== undefined);
     this.#indexes = present.sort((a, b) => a - b);
-    this.#indexNext = (this.#indexes.at(-1) ?? -1) + 1;
+    this.#indexNext = ((this.#indexes.at(-1) ?? -1) + 1) % INDEX_COUNT;
   }
 
   get count(): number {
@@ -72,7 +74,7 @@ export class SparePool {
     for (;;) {
       const index = this.#indexNext;
       // Names have four digits; a name that is in use again after 65,536 files is passed over.
-      this.#indexNext = (index + 1) % 0x1_0000;
+      this.#indexNext = (index + 1) % INDEX_COUNT;
       if (!this.#indexes.includes(index)) return index;
     }
   }

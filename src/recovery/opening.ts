@@ -143,6 +143,7 @@ function pageBytesOf({ log }: LogScan, wanted: number | undefined, standard: num
 /** Replays before anything is changed: a target that throws leaves the log as it was. */
 async function replayFirst(directory: Directory, scan: LogScan, settings: OpenLogSettings): Promise<RecoveryReport> {
   const report = reportOf(scan);
+  report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
   const { replay, onDamage, recoveryMemoryBytes } = settings;
   const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
   if (replay !== undefined) {
@@ -150,7 +151,7 @@ async function replayFirst(directory: Directory, scan: LogScan, settings: OpenLo
     const result = await replayLog(directory, scan, replay.target, { afterSeq, isSalvage, recoveryMemoryBytes });
     report.commitsApplied = result.commitsApplied;
     report.bytesRead += result.bytesRead;
-    report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
+
     if (isSalvage) report.notRecovered = [...result.notRecovered];
   }
   if (!isSalvage) report.notRecovered = notRecoveredOf(scan);

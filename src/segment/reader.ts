@@ -1,7 +1,7 @@
 // Verification of one segment: everything that its header, its frames and its certificate say is compared, so that a
 // segment counts if and only if all agree (design/format.md, "Segment": valid if and only if). Nothing is believed
-// before it is checked and nothing is allocated from an unverified length (R12; faults.md F02, F31). Memory: one window.
-// Not here: which segment should stand at a place when the chain goes on over files (recovery/).
+// before it is checked and nothing is allocated from an unverified length (R12; faults.md F02, F31). Memory: one
+// window. Not here: which segment should stand at a place when the chain goes on over files (recovery/).
 
 import { crc32c } from '../base/checksum.js';
 import { type DecodedFrameHeader, decodeFrameHeader, frameSeed } from '../frame/codec.js';

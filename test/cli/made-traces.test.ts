@@ -51,40 +51,61 @@ test.each([512, 1024, 2048, 8192, 16_384, 32_768, 65_536])('pages of %i bytes co
 });
 
 test.each<[string, readonly FrameSpec[]]>([
-  ['a page of the base that was cut off and is grown over', [
-    { page: 1, fill: 1, commit: 2 },
-    { page: 6, fill: 2, commit: 6 },
-  ]],
-  ['a page with a frame that was cut off and is grown over', [
-    { page: 4, fill: 1, commit: 5 },
-    { page: 1, fill: 2, commit: 1 },
-    { page: 1, fill: 3, commit: 4 },
-    { page: 5, fill: 4, commit: 5 },
-  ]],
-  ['a frame beyond the size of its own commit', [
-    { page: 8, fill: 1 },
-    { page: 1, fill: 2, commit: 3 },
-    { page: 2, fill: 3, commit: 9 },
-  ]],
-  ['a page repeated in its transaction', [
-    { page: 3, fill: 1 },
-    { page: 2, fill: 2 },
-    { page: 3, fill: 3, commit: 4 },
-  ]],
-  ['a transaction with nothing but a size', [
-    { page: 9, fill: 1, commit: 3 },
-    { page: 9, fill: 2, commit: 3 },
-    { page: 9, fill: 3, commit: 4 },
-  ]],
-  ['frames that were never committed', [
-    { page: 1, fill: 1, commit: 4 },
-    { page: 2, fill: 2 },
-    { page: 3, fill: 3 },
-  ]],
-  ['frames of an earlier generation behind the last commit', [
-    { page: 1, fill: 1, commit: 4 },
-    { page: 2, fill: 2, commit: 4, salts: [1, 2] },
-  ]],
+  [
+    'a page of the base that was cut off and is grown over',
+    [
+      { page: 1, fill: 1, commit: 2 },
+      { page: 6, fill: 2, commit: 6 },
+    ],
+  ],
+  [
+    'a page with a frame that was cut off and is grown over',
+    [
+      { page: 4, fill: 1, commit: 5 },
+      { page: 1, fill: 2, commit: 1 },
+      { page: 1, fill: 3, commit: 4 },
+      { page: 5, fill: 4, commit: 5 },
+    ],
+  ],
+  [
+    'a frame beyond the size of its own commit',
+    [
+      { page: 8, fill: 1 },
+      { page: 1, fill: 2, commit: 3 },
+      { page: 2, fill: 3, commit: 9 },
+    ],
+  ],
+  [
+    'a page repeated in its transaction',
+    [
+      { page: 3, fill: 1 },
+      { page: 2, fill: 2 },
+      { page: 3, fill: 3, commit: 4 },
+    ],
+  ],
+  [
+    'a transaction with nothing but a size',
+    [
+      { page: 9, fill: 1, commit: 3 },
+      { page: 9, fill: 2, commit: 3 },
+      { page: 9, fill: 3, commit: 4 },
+    ],
+  ],
+  [
+    'frames that were never committed',
+    [
+      { page: 1, fill: 1, commit: 4 },
+      { page: 2, fill: 2 },
+      { page: 3, fill: 3 },
+    ],
+  ],
+  [
+    'frames of an earlier generation behind the last commit',
+    [
+      { page: 1, fill: 1, commit: 4 },
+      { page: 2, fill: 2, commit: 4, salts: [1, 2] },
+    ],
+  ],
   ['no commit at all', [{ page: 1, fill: 1 }]],
 ])('%s ends as SQLite would have it', async (_, frames) => {
   const base = basePages(4, 512);
@@ -100,12 +121,22 @@ test.each([0, 3, 31])('a log of %i bytes has no commits: the result is the base'
   const { args } = write(base, buildLog({ pageBytes: 4096 }, []).subarray(0, length));
   const result = await runJson<ReplayDocument>([...args, '--writers', '2']);
   const sha256 = [createHash('sha256').update(base).digest('hex')];
-  expect(result).toMatchObject({ sha256, transactions: 0, frames: 0, dbSizePages: [3], epochs: 0, commitsPerSecond: 0 });
+  expect(result).toMatchObject({
+    sha256,
+    transactions: 0,
+    frames: 0,
+    dbSizePages: [3],
+    epochs: 0,
+    commitsPerSecond: 0,
+  });
 });
 
 test('a page number of 0 ends the log, as for SQLite', async () => {
   const base = basePages(3, 512);
-  const frames = [{ page: 1, fill: 1, commit: 3 }, { page: 0, fill: 2, commit: 3 }];
+  const frames = [
+    { page: 1, fill: 1, commit: 3 },
+    { page: 0, fill: 2, commit: 3 },
+  ];
   const { args } = write(base, buildLog({ pageBytes: 512 }, frames));
   const result = await runJson<ReplayDocument>(args);
   expect(result.sha256).toEqual([expected(base, frames.slice(0, 1), 512)]);

@@ -1,6 +1,6 @@
 // Goal: a wrong call says what is wrong, in one line, with the right status, and leaves nothing behind. Method: a table.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeFolder, removeFolders, runCommand } from '../support/command-line.js';
@@ -69,7 +69,10 @@ describe('options', () => {
   });
 
   test('help and version end well', async () => {
-    expect(await runCommand(['--version'])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    expect(await runCommand(['--version'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
     for (const command of COMMANDS) {
       const { status, stdout } = await runCommand([command, '--help']);
       expect([status, stdout]).toEqual([0, expect.stringContaining(`Usage: lanewal ${command}`)]);
@@ -142,9 +145,17 @@ describe('inputs', () => {
 
   test('a folder that is not there, and an ack file in the way, are refused', async () => {
     const folder = makeFolder();
-    await expectRefused(replay(folder, { '--db': join(folder, 'no', 'a.db') }), join(folder, 'no'), 'ERR_WAL_NOT_FOUND');
+    await expectRefused(
+      replay(folder, { '--db': join(folder, 'no', 'a.db') }),
+      join(folder, 'no'),
+      'ERR_WAL_NOT_FOUND',
+    );
     await expectRefused(replay(folder, { '--ack-file': join(folder, 'a.db') }), '--ack-file');
-    await expectRefused(replay(folder, { '--ack-file': join(folder, 'no', 'a') }), join(folder, 'no'), 'ERR_WAL_NOT_FOUND');
+    await expectRefused(
+      replay(folder, { '--ack-file': join(folder, 'no', 'a') }),
+      join(folder, 'no'),
+      'ERR_WAL_NOT_FOUND',
+    );
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -154,18 +165,20 @@ describe('inputs', () => {
     expect(existsSync('/a.db')).toBe(false);
   });
 
-  test.each(['recover', 'verify', 'inspect', 'stat'])('%s refuses a directory, and a log of SQLite', async (command) => {
-    const folder = makeFolder();
-    await expectRefused([command, folder], folder);
-    writeFileSync(join(folder, 'a.db-wal'), '');
-    await expectRefused([command, join(folder, 'a.db')], 'a.db-wal');
-  });
+  test.each(['recover', 'verify', 'inspect', 'stat'])(
+    '%s refuses a directory, and a log of SQLite',
+    async (command) => {
+      const folder = makeFolder();
+      await expectRefused([command, folder], folder);
+      writeFileSync(join(folder, 'a.db-wal'), '');
+      await expectRefused([command, join(folder, 'a.db')], 'a.db-wal');
+    },
+  );
 
   test('recover without its page file is refused and makes none', async () => {
     const folder = makeFolder();
     expect((await runCommand([...replay(folder, { '--stop-after': '9' }), '--no-checkpoint'])).status).toBe(0);
     const moved = join(folder, 'b.db');
-    const { renameSync } = await import('node:fs');
     renameSync(join(folder, 'a.db-wal'), `${moved}-wal`);
     await expectRefused(['recover', moved], moved, 'ERR_WAL_NOT_FOUND');
     expect(existsSync(moved)).toBe(false);

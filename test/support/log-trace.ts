@@ -98,6 +98,23 @@ export function lineAcks(calls: readonly TracedCall[], folder: string): TracedAc
     .map(({ data, begin }) => ({ seq: Number(/^ack (\d+)/.exec(data.toString('latin1'))?.[1]), begin }));
 }
 
+/** What `inspect --json` prints, as far as it is used here. */
+export interface InspectedLog {
+  readonly segments: readonly { readonly frames: readonly { readonly seq: number; readonly txnId: number; readonly space: number }[] }[];
+}
+
+/** What each write of the ack file of a replay says: the last commit of the transactions it vouches for. */
+export function replayAcks(calls: readonly TracedCall[], ackFile: string, inspected: unknown): TracedAck[] {
+  const frames = (inspected as InspectedLog).segments.flatMap((segment) => segment.frames);
+  return calls
+    .filter(({ name, paths }) => name.includes('write') && paths[0] === ackFile)
+    .flatMap(({ data, begin }) => {
+      const counts = Array.from({ length: data.length / 8 }, (_, copy) => Number(data.readBigUInt64LE(copy * 8)));
+      const vouched = frames.filter(({ txnId, space }) => txnId <= (counts[space] ?? 0));
+      return vouched.length === 0 ? [] : [{ seq: Math.max(...vouched.map(({ seq }) => seq)), begin }];
+    });
+}
+
 /** Whether a sync of `path` began after `after`, succeeded and ended before `before`, with none failed before it. */
 function isCovered(syncs: readonly TracedCall[], path: string, after: number, before: number): boolean {
   const own = syncs.filter(({ paths }) => paths[0] === path);

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const UNMOUNT_ATTEMPTS = 100;
 const mounted = new Set<string>();
 let isWatchingExit = false;
 
@@ -46,11 +47,7 @@ export function mountReadOnly(path: string, source: string): void {
 /** Unmounts; also releases the loop device. */
 export function unmount(path: string): void {
   // The last descriptor of a killed program may be closed a moment after its end was reported.
-  const isDone = Array.from({ length: 50 }).some(() => {
-    if (run('umount', path).status === 0) return true;
-    spawnSync('sleep', ['0.02']);
-    return false;
-  });
+  const isDone = Array.from({ length: UNMOUNT_ATTEMPTS }).some(() => run('umount', path).status === 0);
   mounted.delete(path);
   if (isDone) return;
   run('umount', '-l', path);

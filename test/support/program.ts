@@ -16,6 +16,9 @@ export interface Ending {
   readonly stderr: string;
 }
 
+/** Environment variables of a program. */
+export type Variables = Readonly<Record<string, string>>;
+
 /** The command in front of ours: `strace ...`, `prlimit ...`. */
 export type Prefix = readonly string[];
 
@@ -31,9 +34,10 @@ export class Program {
   readonly ended: Promise<Ending>;
   isOver = false;
 
-  constructor(command: readonly string[]) {
+  constructor(command: readonly string[], variables: Variables = {}) {
     const [file = '', ...args] = command;
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(LANEWAL_|NODE_OPTIONS$)/.test(name)));
+    const own = Object.entries(process.env).filter(([name]) => !/^(LANEWAL_|NODE_OPTIONS$|UV_USE_IO_URING$)/.test(name));
+    const env = { ...Object.fromEntries(own), ...variables };
     this.#child = spawn(file, args, { env });
     this.#child.stdin.end();
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -54,8 +58,8 @@ export class Program {
   }
 
   /** The command line. */
-  static cli(args: readonly string[], prefix: Prefix = []): Program {
-    return new Program([...prefix, process.execPath, CLI, ...args]);
+  static cli(args: readonly string[], { prefix = [], variables }: { prefix?: Prefix; variables?: Variables } = {}): Program {
+    return new Program([...prefix, process.execPath, CLI, ...args], variables);
   }
 
   static workload(plan: WorkloadPlan, prefix: Prefix = []): Program {

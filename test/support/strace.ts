@@ -34,7 +34,7 @@ export function whyNoStrace(): string | undefined {
   return status === 0 ? undefined : `strace cannot trace here: ${stderr.trim()}`;
 }
 
-/** The command in front of a program that traces it into `file`, with system calls broken as `inject` says. */
+/** The command in front of a program that traces it into `file`, with system calls broken as each of `inject` says. */
 export function straceTo(file: string, ...inject: string[]): Prefix {
   rmSync(file, { force: true });
   // io_uring would hide calls from strace; Node's synchronous calls never use it.

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { monotonicMs } from '../../base/clock.js';
 import { toWalError } from '../../base/errors.js';
+import type { RecoveryReport } from '../../recovery/report.js';
 import { DEMO_COPIES, DEMO_WRITERS, DemoRun, type Killed, type Survivors } from '../demo/demo-run.js';
 import { EXIT } from '../exit-status.js';
 import { filePath, wholeNumber } from '../option-values.js';
 import { printJson, printLine } from '../output.js';
 import type { ReplayOutcome } from '../replay/replay-job.js';
-import type { RecoveryReport } from '../../recovery/report.js';
 
 interface DemoOptions {
   readonly dir?: string;
@@ -32,14 +32,17 @@ export function addDemo(program: Command, finish: (status: number) => void): voi
     .command('demo')
     .summary('see it work: parallel writers, a crash, recovery, comparison with SQLite')
     .description(
-      `Feeds a recorded workload of SQLite (4,000 bank transactions, shipped with this package) to ${DEMO_COPIES} copies ` +
-        `of its database at the same time, through ${DEMO_WRITERS} parallel writers and one log. Kills the writing ` +
-        'process at a random moment, recovers, checks that every acknowledged transaction is there, carries on to the ' +
-        'end, and compares the result with what SQLite itself made of the workload. Takes some seconds and 300 MB.',
+      'Feeds a recorded workload of SQLite (4,000 bank transactions, shipped with this package) to ' +
+        `${DEMO_COPIES} copies of its database at the same time, through ${DEMO_WRITERS} parallel ` +
+        'writers and one log. Kills the writing process at a random moment, recovers, checks that every acknowledged transaction is there, carries on to ' +
+        'the end, and compares the result with what SQLite itself made of the workload. Takes some seconds and 300 MB.',
     )
     .option('--dir <folder>', 'where to work (default: the folder for temporary files)', filePath)
-    .option('--seed <number>', 'seed of the moment of the kill (default: random, and printed)',
-      wholeNumber(0, 2 ** 31 - 1))
+    .option(
+      '--seed <number>',
+      'seed of the moment of the kill (default: random, and printed)',
+      wholeNumber(0, 2 ** 31 - 1),
+    )
     .option('--keep', 'leave the files there to look at')
     .option('--json', 'print the figures as one JSON document')
     .action(async (options: DemoOptions) => finish((await demo(options)) ? EXIT.done : EXIT.damaged));
@@ -60,8 +63,9 @@ async function demo(options: DemoOptions): Promise<boolean> {
     say(`5. Carried on: ${outcomeInWords(outcome, run.pageBytes)}.`);
     const { wrongCopies, isSound } = await run.compare();
     const seconds = (monotonicMs() - startedMs) / 1000;
-    const same = `${DEMO_COPIES - wrongCopies} of ${DEMO_COPIES} copies are byte for byte what SQLite made of the workload`;
-    say(`6. Compared: ${same}; the log is ${isSound ? 'sound' : 'DAMAGED'}.`);
+    const right = `${DEMO_COPIES - wrongCopies} of ${DEMO_COPIES} copies`;
+    const state = isSound ? 'sound' : 'DAMAGED';
+    say(`6. Compared: ${right} are byte for byte what SQLite made of the workload; the log is ${state}.`);
     const isPassed = survivors.lost === 0 && survivors.wrongCopies === 0 && wrongCopies === 0 && isSound;
     say(`\n${isPassed ? 'PASS' : 'FAIL'} in ${seconds.toFixed(1)} s (seed ${seed})`);
     if (options.keep === true) say(`The files are in ${folders.at(-1)}.`);
@@ -91,13 +95,17 @@ async function runUntilKill(
     const total = run.transactions * DEMO_COPIES;
     const count = Math.max(1, Math.round(total * share));
     if (attempt === 1) {
-      say(`1. A recorded SQLite workload: ${run.transactions} transactions on each of ${DEMO_COPIES} copies, ` +
-        `${DEMO_WRITERS} writer threads, one log, every commit synced.`);
+      say(
+        `1. A recorded SQLite workload: ${run.transactions} transactions on each of ${DEMO_COPIES} copies, ` +
+          `${DEMO_WRITERS} writer threads, one log, every commit synced.`,
+      );
     }
     const killed = await run.replayAndKill(count);
     if (killed !== undefined) {
-      say(`2. Killed (SIGKILL) after ${killed.total} of ${total} transactions were acknowledged, ` +
-        `${Math.round(killed.total / Math.max(killed.seconds, 0.001))} a second (seed ${seed}).`);
+      say(
+        `2. Killed (SIGKILL) after ${killed.total} of ${total} transactions were acknowledged, ` +
+          `${Math.round(killed.total / Math.max(killed.seconds, 0.001))} a second (seed ${seed}).`,
+      );
       return { run, killed };
     }
     if (attempt === KILLS_MAX) throw toWalError(new Error('it always ends before it can be killed'), 'kill the replay');
@@ -122,22 +130,35 @@ function mixed(seed: number): number {
   return (mix ^ (mix >>> 14)) >>> 0;
 }
 
-function recoveredInWords({ commitsApplied, lastSeq, segments, tail, droppedBytes, durationMs }: RecoveryReport): string {
+function recoveredInWords({
+  commitsApplied,
+  lastSeq,
+  segments,
+  tail,
+  droppedBytes,
+  durationMs,
+}: RecoveryReport): string {
   const dropped = droppedBytes > 0 ? `, ${droppedBytes} bytes that were never promised dropped` : '';
-  return `${commitsApplied} transactions (1 to ${lastSeq}) from ${segments} segments in ${durationMs.toFixed(0)} ms, ` +
-    `tail ${tail}${dropped}`;
+  return (
+    `${commitsApplied} transactions (1 to ${lastSeq}) from ${segments} segments in ${durationMs.toFixed(0)} ms, ` +
+    `tail ${tail}${dropped}`
+  );
 }
 
 function survivorsInWords({ total, lost, wrongCopies }: Survivors, killed: Killed): string {
-  const pages = wrongCopies === 0 ? 'each copy is exactly the transactions of its log' : `${wrongCopies} copies are WRONG`;
+  const pages =
+    wrongCopies === 0 ? 'each copy is exactly the transactions of its log' : `${wrongCopies} copies are WRONG`;
   return `${killed.total} acknowledged, ${total} there, lost ${lost}; ${pages}`;
 }
 
 function outcomeInWords({ commits, frames, seconds, lanes, counters }: ReplayOutcome, pageBytes: number): string {
   const mibPerSecond = (frames * pageBytes) / 2 ** 20 / Math.max(seconds, 0.001);
-  return `the other ${commits} transactions in ${seconds.toFixed(2)} s (${Math.round(commits / Math.max(seconds, 0.001))} ` +
-    `a second, ${mibPerSecond.toFixed(0)} MiB/s), ${counters.epochs} epochs, ${counters.lanesUsed} of ${lanes} lanes, ` +
-    `up to ${counters.framesPerEpochMax} commits of ${counters.lanesPerEpochMax} lanes in one epoch`;
+  return (
+    `the other ${commits} transactions in ${seconds.toFixed(2)} s (${Math.round(commits / Math.max(seconds, 0.001))} ` +
+    `a second, ${mibPerSecond.toFixed(0)} MiB/s), ${counters.epochs} epochs, ` +
+    `${counters.lanesUsed} of ${lanes} lanes, up to ${counters.framesPerEpochMax} commits of ` +
+    `${counters.lanesPerEpochMax} lanes in one epoch`
+  );
 }
 
 interface Findings {
@@ -152,7 +173,17 @@ interface Findings {
   readonly seconds: number;
 }
 
-function documentOf({ seed, killed, recovered, survivors, outcome, wrongCopies, isSound, isPassed, seconds }: Findings) {
+function documentOf({
+  seed,
+  killed,
+  recovered,
+  survivors,
+  outcome,
+  wrongCopies,
+  isSound,
+  isPassed,
+  seconds,
+}: Findings) {
   const { counters, lanes, commits, frames } = outcome;
   return {
     passed: isPassed,

@@ -30,7 +30,10 @@ export function addInspect(program: Command, finish: (status: number) => void): 
     .action(async (db: string, { json }: { json?: boolean }) => {
       const directory = logDirectoryOf(db);
       // Printed when it is complete: a running writer may take files away while they are read.
-      const { output, scan } = await readSteadily(() => render(directory, json === true), () => []);
+      const { output, scan } = await readSteadily(
+        () => render(directory, json === true),
+        () => [],
+      );
       await output.print();
       finish(scan.damage.length > 0 ? EXIT.damaged : EXIT.done);
     });
@@ -114,7 +117,15 @@ function describe({ file, header, certificate }: VisitedSegment) {
     wallClockMs: header.wallClockMs,
     frames: frameCount,
     certificate: {
-      epoch, firstSeq, endSeq, frameCount, pageCount, framesDigest, voids, lanes, sizes,
+      epoch,
+      firstSeq,
+      endSeq,
+      frameCount,
+      pageCount,
+      framesDigest,
+      voids,
+      lanes,
+      sizes,
       isFallback: (flags & CERTIFICATE_FLAG.fallback) !== 0,
     },
   };
@@ -167,21 +178,42 @@ function writeTables(output: SpooledOutput, scan: LogScan, segments: Iterable<Vi
     rows = [];
   };
   for (const segment of segments) {
-    const { epoch, kind, file, offset, bytes, certificate: { frameCount, voids, lanes, pageCount }, ...seqs } = describe(segment);
+    const {
+      epoch,
+      kind,
+      file,
+      offset,
+      bytes,
+      certificate: { frameCount, voids, lanes, pageCount },
+      ...seqs
+    } = describe(segment);
     const commits = kind === 'mark' ? '' : `${seqs.firstSeq}-${seqs.endSeq - 1}`;
     const name = seqs.isClean ? 'mark, clean' : kind;
-    rows.push([epoch, name, commits, frameCount, voids.length, lanes.length, pageCount, file.replace(/^0+/, ''), offset, bytes]);
+    rows.push([
+      epoch,
+      name,
+      commits,
+      frameCount,
+      voids.length,
+      lanes.length,
+      pageCount,
+      file.replace(/^0+/, ''),
+      offset,
+      bytes,
+    ]);
     if (rows.length === ROWS_PER_TABLE) flush();
   }
   flush();
   output.writeLine();
-  writeLines(pairLines([
-    ['commits', firstSeq === 0 ? 'none' : `${firstSeq} to ${lastSeq}`],
-    ['tail', tail],
-    ...damage.map(({ file, epoch, offset, reason }): [string, string] => {
-      return ['damage', `${file} at ${offset}, epoch ${epoch}: ${reason}`];
-    }),
-  ]));
+  writeLines(
+    pairLines([
+      ['commits', firstSeq === 0 ? 'none' : `${firstSeq} to ${lastSeq}`],
+      ['tail', tail],
+      ...damage.map(({ file, epoch, offset, reason }): [string, string] => {
+        return ['damage', `${file} at ${offset}, epoch ${epoch}: ${reason}`];
+      }),
+    ]),
+  );
 }
 
 function fileLines(files: ReturnType<typeof filesOf>): string[] {

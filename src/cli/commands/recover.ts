@@ -2,11 +2,9 @@
 
 import { type Command, Option } from 'commander';
 import { WalError } from '../../base/errors.js';
-import { LOCK_NAME } from '../../log/names.js';
-import { recoverWal } from '../../recovery/recover.js';
+import { recoverWal } from '../../recover.js';
 import type { OnDamage, RecoveryReport } from '../../recovery/report.js';
 import { reportOf, scanLog } from '../../recovery/scan.js';
-import { acquireLock } from '../../storage/lock.js';
 import { EXIT } from '../exit-status.js';
 import { logDirectoryOf } from '../log-reading.js';
 import { filePath } from '../option-values.js';
@@ -28,14 +26,19 @@ export function addRecover(program: Command, finish: (status: number) => void): 
     .description(
       'Applies the log of DB (the directory DB-wal) to its page files DB, DB.2, DB.3, ... (spaces 0, 1, 2, ...) and ' +
         'syncs them. The log itself is not changed, so recovering again gives the same bytes. A torn tail, which a ' +
-        'crash leaves, is dropped and reported. Damage to what was recorded as synced changes nothing, is listed, and ' +
-        'makes the exit status 1, also with the two options that go on in spite of it. A missing log is an empty one.',
+        'crash leaves, is dropped and reported. Damage to what was recorded as synced changes nothing, is listed, ' +
+        'and makes the exit status 1, also with the two options that go on in spite of it. A missing log is an ' +
+        'empty one.',
     )
     .argument('<db>', 'the database to recover', filePath)
     .option('--dry-run', 'say what would be done; take no lock and change nothing')
     .option('--stop-at-damage', 'apply what is proven, up to the damage, and list what is left out')
-    .addOption(new Option('--salvage', 'also apply whole commits behind the damage; the result may never have existed')
-      .conflicts('stopAtDamage'))
+    .addOption(
+      new Option(
+        '--salvage',
+        'also apply whole commits behind the damage; the result may never have existed',
+      ).conflicts('stopAtDamage'),
+    )
     .option('--json', 'print the report as one JSON document')
     .action(async (db: string, options: RecoverCommandOptions) => {
       const { report, isDone } = await recover(db, options);
@@ -58,8 +61,7 @@ async function recover(
   // The database itself is named also when it is not there, so that the error is about it.
   const pageFiles = found.length === 0 ? [db] : found;
   try {
-    const lock = (path: string) => acquireLock(path, LOCK_NAME);
-    return { report: await recoverWal(db, { into: { pageFiles }, dryRun, onDamage }, { lock }), isDone: true };
+    return { report: await recoverWal(db, { into: { pageFiles }, dryRun, onDamage }), isDone: true };
   } catch (thrown) {
     const isDamage = thrown instanceof WalError && (thrown.code === 'ERR_WAL_CORRUPT' || thrown.code === 'ERR_WAL_GAP');
     if (!isDamage) throw thrown;
@@ -76,7 +78,8 @@ function print(
   pageFiles: readonly string[],
   sha256: readonly (string | null)[],
 ): void {
-  const { commitsApplied, firstSeq, lastSeq, segments, epochs, bytesRead, tail, droppedBytes, damage, notRecovered } = report;
+  const { commitsApplied, firstSeq, lastSeq, segments, epochs, bytesRead, tail, droppedBytes, damage, notRecovered } =
+    report;
   printPairs([
     ['tail', tail],
     ['log', firstSeq === 0 ? 'empty' : `commits ${firstSeq} to ${lastSeq}, ${segments} segments, ${epochs} epochs`],

@@ -9,12 +9,17 @@ import { SPACE_COUNT_MAX } from '../../epoch/control.js';
 import { type FsyncPolicy, processEnvironment, resolveSettings, type SettingOptions } from '../../settings.js';
 import { EXIT } from '../exit-status.js';
 import { filePath, oneOf, wholeNumber } from '../option-values.js';
-import { bytesInWords, printJson, printPairs, ProgressLine } from '../output.js';
+import { bytesInWords, ProgressLine, printJson, printPairs } from '../output.js';
 import {
-  checkFolder, createPageFiles, pageFilePaths, refuseExisting, removeFiles, sha256OfFile,
+  checkFolder,
+  createPageFiles,
+  pageFilePaths,
+  refuseExisting,
+  removeFiles,
+  sha256OfFile,
 } from '../page-files.js';
 import { AckFile } from '../replay/acknowledgements.js';
-import { readReplayInput, type ReplayInput } from '../replay/replay-input.js';
+import { type ReplayInput, readReplayInput } from '../replay/replay-input.js';
 import { type FinishedReplay, type ReplayOutcome, runReplay } from '../replay/replay-job.js';
 
 interface ReplayOptions {
@@ -49,15 +54,27 @@ export function addReplay(program: Command, finish: (status: number, isAbrupt?: 
     .requiredOption('--wal <file>', "SQLite's -wal file", filePath)
     .requiredOption('--db <file>', 'the database to make; must not exist', filePath)
     .option('--copies <count>', 'copies of the database, 1 to 4096', wholeNumber(1, SPACE_COUNT_MAX), 1)
-    .option('--writers <count>', `writer threads, 1 to ${WRITERS_MAX} (default: copies, at most the processors)`,
-      wholeNumber(1, WRITERS_MAX))
-    .option('--lanes <count>', 'lanes of the log, 1 to 65535 (default: LANEWAL_LANES, or the number of writers)',
-      wholeNumber(1, 65_535))
-    .addOption(new Option('--fsync <policy>', 'full, normal or off (default: LANEWAL_FSYNC, or full)')
-      .argParser(oneOf<FsyncPolicy>(['full', 'normal', 'off'])))
+    .option(
+      '--writers <count>',
+      `writer threads, 1 to ${WRITERS_MAX} (default: copies, at most the processors)`,
+      wholeNumber(1, WRITERS_MAX),
+    )
+    .option(
+      '--lanes <count>',
+      'lanes of the log, 1 to 65535 (default: LANEWAL_LANES, or the number of writers)',
+      wholeNumber(1, 65_535),
+    )
+    .addOption(
+      new Option('--fsync <policy>', 'full, normal or off (default: LANEWAL_FSYNC, or full)').argParser(
+        oneOf<FsyncPolicy>(['full', 'normal', 'off']),
+      ),
+    )
     .option('--stop-after <count>', 'only the first transactions of each copy', wholeNumber(0, Number.MAX_SAFE_INTEGER))
-    .option('--ack-file <file>', 'file that always says, in one little-endian 64-bit number a copy, how many ' +
-      'transactions are durable', filePath)
+    .option(
+      '--ack-file <file>',
+      'file that always says, in one little-endian 64-bit number a copy, how many ' + 'transactions are durable',
+      filePath,
+    )
     .option('--no-checkpoint', 'leave everything in the log, and the page files as the base is; end as a crash would')
     .option('--json', 'print the result as one JSON document')
     .action(async (options: ReplayOptions) => finish(EXIT.done, await replay(options)));
@@ -79,11 +96,28 @@ async function replay(options: ReplayOptions): Promise<boolean> {
   const finished = await run(db, copies, input, () => {
     const { trace, base } = input;
     const { pageBytes, pages: basePages } = base;
-    return runReplay({ dbPath: db, trace, pageBytes, basePages, copies, writers, transactions, settings, ackFile, onProgress });
+    return runReplay({
+      dbPath: db,
+      trace,
+      pageBytes,
+      basePages,
+      copies,
+      writers,
+      transactions,
+      settings,
+      ackFile,
+      onProgress,
+    });
   }).finally(() => progress.end());
   if (checkpoint) await finished.checkpointAndClose();
   const hashes = checkpoint ? pageFilePaths(db, copies).map(sha256OfFile) : null;
-  print(options, { ...resultOf(finished.outcome, input), copies, writers, transactionsPerCopy: transactions, sha256: hashes });
+  print(options, {
+    ...resultOf(finished.outcome, input),
+    copies,
+    writers,
+    transactionsPerCopy: transactions,
+    sha256: hashes,
+  });
   return !checkpoint;
 }
 
@@ -167,15 +201,24 @@ type ReplayResult = ReturnType<typeof resultOf> & {
 };
 
 function print({ json, db }: ReplayOptions, result: ReplayResult): void {
-  if (json === true) return printJson(result);
+  if (json === true) {
+    printJson(result);
+    return;
+  }
   const { transactions, frames, bytes, seconds, copies, writers, lanes, lanesUsed, epochs, syncs, sha256 } = result;
   const mibPerSecond = seconds > 0 ? (bytes / 2 ** 20 / seconds).toFixed(1) : '-';
   printPairs([
-    ['transactions', `${transactions} (${result.transactionsPerCopy} in each of ${copies} ${copies === 1 ? 'copy' : 'copies'})`],
+    [
+      'transactions',
+      `${transactions} (${result.transactionsPerCopy} in each of ${copies} ${copies === 1 ? 'copy' : 'copies'})`,
+    ],
     ['page images', `${frames} of ${result.pageSize} bytes, ${bytesInWords(bytes)}`],
     ['time', `${seconds.toFixed(3)} s, ${result.commitsPerSecond} transactions/s, ${mibPerSecond} MiB/s`],
     ['writers, lanes', `${writers} writers, ${lanesUsed} of ${lanes} lanes used`],
-    ['epochs', `${epochs}, up to ${result.framesPerEpochMax} commits of ${result.lanesPerEpochMax} lanes in one; ${syncs} syncs`],
+    [
+      'epochs',
+      `${epochs}, up to ${result.framesPerEpochMax} commits of ${result.lanesPerEpochMax} lanes in one; ${syncs} syncs`,
+    ],
     ...pageFilePaths(db, copies).map((path, copy): [string, string] => {
       return [path, sha256 === null ? 'as the base is; everything is in the log' : `sha256 ${sha256[copy]}`];
     }),

@@ -4,7 +4,11 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import {
-  CHECKPOINT_NAMES, LOCK_NAME, parseLogFileName, parseSpareFileName, UNFINISHED_SUFFIX,
+  CHECKPOINT_NAMES,
+  LOCK_NAME,
+  parseLogFileName,
+  parseSpareFileName,
+  UNFINISHED_SUFFIX,
 } from '../../log/names.js';
 import { type LogScan, reportOf } from '../../recovery/scan.js';
 import type { NodeDirectory } from '../../storage/node-directory.js';
@@ -39,7 +43,10 @@ export function addStat(program: Command, finish: (status: number) => void): voi
 function figuresOf(db: string, directory: NodeDirectory, scan: LogScan) {
   const { firstSeq, lastSeq, segments, epochs, voids, tail, droppedBytes, damage, cleanlyClosed } = reportOf(scan);
   const { log, checkpoint = null, position, syncedThrough } = scan;
-  const files = directory.list().sort().map((name) => fileOf(directory, name, scan));
+  const files = directory
+    .list()
+    .sort()
+    .map((name) => fileOf(directory, name, scan));
   return {
     log: directory.path,
     exists: directory.exists(),
@@ -60,7 +67,9 @@ function figuresOf(db: string, directory: NodeDirectory, scan: LogScan) {
     droppedBytes,
     damage,
     checkpoint,
-    dbSizePages: [...scan.chain.sizes].sort(([one], [other]) => one - other).map(([space, pages]) => ({ space, pages })),
+    dbSizePages: [...scan.chain.sizes]
+      .sort(([one], [other]) => one - other)
+      .map(([space, pages]) => ({ space, pages })),
     pageFiles: existingPageFiles(db).map((path) => ({ path, bytes: sizeOf(path) })),
     files,
     totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -69,7 +78,12 @@ function figuresOf(db: string, directory: NodeDirectory, scan: LogScan) {
 
 function fileOf(directory: NodeDirectory, name: string, scan: LogScan) {
   const part = scan.chain.files.find(({ file }) => file.name === name);
-  return { name, bytes: sizeOf(join(directory.path, name)), usedBytes: part?.endOffset ?? 0, kept: whyKept(name, scan) };
+  return {
+    name,
+    bytes: sizeOf(join(directory.path, name)),
+    usedBytes: part?.endOffset ?? 0,
+    kept: whyKept(name, scan),
+  };
 }
 
 /** 0 for a file that a running writer has taken away meanwhile. */
@@ -102,7 +116,9 @@ function whyLogFileKept(name: string, { log, chain, checkpoint }: LogScan): stri
     const why = checkpoint === undefined ? 'no checkpoint yet' : `the checkpoint is at ${throughSeq}`;
     return `${isCurrent ? 'current file, ' : ''}${commits}: ${why}`;
   }
-  return isCurrent ? `current file, ${commits}, all below the checkpoint` : `${commits}: below the checkpoint, to be recycled`;
+  return isCurrent
+    ? `current file, ${commits}, all below the checkpoint`
+    : `${commits}: below the checkpoint, to be recycled`;
 }
 
 function print(figures: ReturnType<typeof figuresOf>): void {
@@ -111,10 +127,16 @@ function print(figures: ReturnType<typeof figuresOf>): void {
     ['log', `${figures.log}${figures.exists ? '' : ' (not there: an empty log)'}`],
     ['page size', pageSize ?? '-'],
     ['incarnation', figures.incarnation],
-    ['commits', firstSeq === 0 ? `none; the last one was ${lastSeq}` : `${firstSeq} to ${lastSeq}, ${figures.voids} voids`],
+    [
+      'commits',
+      firstSeq === 0 ? `none; the last one was ${lastSeq}` : `${firstSeq} to ${lastSeq}, ${figures.voids} voids`,
+    ],
     ['epochs', `through ${figures.lastEpoch}, synced through ${figures.syncedThrough}`],
     ['tail', `${figures.tail}${figures.cleanlyClosed ? ', closed in order' : ''}`],
-    ['checkpoint', checkpoint === null ? 'none' : `through commit ${checkpoint.throughSeq}, number ${checkpoint.generation}`],
+    [
+      'checkpoint',
+      checkpoint === null ? 'none' : `through commit ${checkpoint.throughSeq}, number ${checkpoint.generation}`,
+    ],
     ['size', bytesInWords(figures.totalBytes)],
     ...figures.pageFiles.map(({ path, bytes }): [string, string] => ['page file', `${path}, ${bytesInWords(bytes)}`]),
     ...damage.map(({ file, epoch, offset, reason }): [string, string] => {
@@ -123,7 +145,10 @@ function print(figures: ReturnType<typeof figuresOf>): void {
   ]);
   if (files.length === 0) return;
   printLine();
-  printTable(['file', 'bytes', 'used', 'why it is there'], files.map(({ name, bytes, usedBytes, kept }) => {
-    return [name, bytes, usedBytes, kept];
-  }));
+  printTable(
+    ['file', 'bytes', 'used', 'why it is there'],
+    files.map(({ name, bytes, usedBytes, kept }) => {
+      return [name, bytes, usedBytes, kept];
+    }),
+  );
 }

@@ -27,7 +27,8 @@ export function addVerify(program: Command, finish: (status: number) => void): v
       );
       if (json === true) printJson(report);
       else {
-        const { files, segments, epochs, frames, voids, firstSeq, lastSeq, problems, tail, bytesRead, syncedThrough } = report;
+        const { files, segments, epochs, frames, voids, firstSeq, lastSeq, problems, tail, bytesRead, syncedThrough } =
+          report;
         printPairs([
           ['verdict', report.isSound ? 'sound' : 'DAMAGED'],
           ['tail', tail],

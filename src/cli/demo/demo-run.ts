@@ -1,6 +1,6 @@
 // The demonstration, step by step: replay, kill, recover, check, carry on, compare. Each step is a method that returns
-// what it found; commands/demo.ts prints that. Nothing here trusts the log's own word where something else can be asked:
-// the acknowledgements come from outside the killed process, the images from the trace, the end from SQLite.
+// what it found; commands/demo.ts prints that. Nothing here trusts the log's own word where something else can be
+// asked: the acknowledgements come from outside the killed process, the images from the trace, the end from SQLite.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,13 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { monotonicMs } from '../../base/clock.js';
 import { WalError } from '../../base/errors.js';
-import { recoverWal, verifyWal } from '../../recovery/recover.js';
+import { recoverWal, verifyWal } from '../../recover.js';
 import type { RecoveryReport } from '../../recovery/report.js';
 import { logDirectoryOf, scanSteadily, segmentsOfChain } from '../log-reading.js';
 import { pageFilePaths, sha256OfFile } from '../page-files.js';
 import { readAckFile } from '../replay/acknowledgements.js';
 import { appliedSha256 } from '../replay/applied-pages.js';
-import { readReplayInput, type ReplayInput } from '../replay/replay-input.js';
+import { type ReplayInput, readReplayInput } from '../replay/replay-input.js';
 import { type ReplayOutcome, runReplay } from '../replay/replay-job.js';
 
 /** Copies of the database, and threads that write to all of them. */
@@ -107,7 +107,8 @@ export class DemoRun {
     const present = await this.#transactionsInLog();
     let lost = 0;
     for (const [copy, count] of acknowledged.entries()) {
-      for (let transaction = 0; transaction < count; transaction++) if (present[copy]?.has(transaction) !== true) lost++;
+      for (let transaction = 0; transaction < count; transaction++)
+        if (present[copy]?.has(transaction) !== true) lost++;
     }
     const { trace, base } = this.#input;
     const files = this.#pageFiles();

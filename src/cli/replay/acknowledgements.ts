@@ -64,7 +64,8 @@ export class AckFile {
     // One call for all numbers, so that a kill between two of them cannot happen.
     attempt('write the ack file', this.#path, () => {
       const written = fs.writeSync(this.#descriptor, this.#bytes, 0, this.#bytes.length, 0);
-      if (written !== this.#bytes.length) throw new Error(`only ${written} of ${this.#bytes.length} bytes were written`);
+      if (written !== this.#bytes.length)
+        throw new Error(`only ${written} of ${this.#bytes.length} bytes were written`);
     });
   }
 

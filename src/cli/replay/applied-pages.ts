@@ -14,7 +14,8 @@ export function appliedSha256(trace: SqliteTrace, base: SqliteBase, transactions
   const { pageBytes } = base;
   const pages = new Map<number, Uint8Array>();
   let size = base.pages;
-  for (let page = 1; page <= size; page++) pages.set(page, base.bytes.subarray((page - 1) * pageBytes, page * pageBytes));
+  for (let page = 1; page <= size; page++)
+    pages.set(page, base.bytes.subarray((page - 1) * pageBytes, page * pageBytes));
   for (const transaction of transactions) {
     const end = entryStarts[transaction + 1] ?? 0;
     for (let entry = entryStarts[transaction] ?? 0; entry < end; entry++) {

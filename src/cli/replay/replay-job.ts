@@ -94,7 +94,8 @@ class Replay {
     this.#memory = memory;
     const sequences = new Sequences(memory);
     for (const [copy, known] of (job.present ?? []).entries()) {
-      for (const [transaction, seq] of known) if (transaction < memory.transactions) sequences.store(copy, transaction, seq);
+      for (const [transaction, seq] of known)
+        if (transaction < memory.transactions) sequences.store(copy, transaction, seq);
     }
     this.#acknowledgements = new Acknowledgements(job.copies, sequences, job.ackFile);
   }
@@ -190,7 +191,8 @@ class Replay {
     try {
       this.#acknowledgements.advance(durableSeq);
     } catch (thrown) {
-      return this.#fail(thrown);
+      this.#fail(thrown);
+      return;
     }
     this.#job.onProgress?.(this.#acknowledgements.total);
   }

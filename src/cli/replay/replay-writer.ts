@@ -109,7 +109,10 @@ class ReplayWriter {
   #keep(commit: Commit, bytes: number): void {
     this.#window.push({ commit, bytes });
     this.#windowBytes += bytes;
-    while (this.#window.length > WINDOW_COMMITS_MAX || (this.#windowBytes > WINDOW_BYTES_MAX && this.#window.length > 1)) {
+    while (
+      this.#window.length > WINDOW_COMMITS_MAX ||
+      (this.#windowBytes > WINDOW_BYTES_MAX && this.#window.length > 1)
+    ) {
       const oldest = this.#window.shift();
       if (oldest === undefined) return;
       this.#windowBytes -= oldest.bytes;

@@ -1,5 +1,6 @@
-// Where each transaction of each copy stands in the log: one shared 64-bit word each, stored by the writer that appended
-// it and read by the main thread, which turns sequences and the durable mark into "transactions 1 to k are durable".
+// Where each transaction of each copy stands in the log: one shared 64-bit word each, stored by the writer that
+// appended it and read by the main thread, which turns sequences and the durable mark into "transactions 1 to k are
+// durable".
 
 import { type AtomicOps, atomics } from '../../memory/atomics.js';
 

@@ -1,8 +1,9 @@
-// Makes applying transactions one by one give what SQLite's rule gives. The rule looks at the end only: of each page the
-// newest committed frame wins, else the base's content, and the result is cut to the last commit's size. Our log cuts on
-// the way, and a page that was cut off is zero when the store grows again. The two differ where a transaction grows the
-// database over a page that it does not write and that has content by the rule: from before a cut, or from a frame beyond
-// its own commit's size. Such a transaction gets that page as one more write, so that both agree after every transaction.
+// Makes applying transactions one by one give what SQLite's rule gives. The rule looks at the end only: of each page
+// the newest committed frame wins, else the base's content, and the result is cut to the last commit's size. Our log
+// cuts on the way, and a page that was cut off is zero when the store grows again. The two differ where a transaction
+// grows the database over a page that it does not write and that has content by the rule: from before a cut, or from a
+// frame beyond its own commit's size. Such a transaction gets that page as one more write, so that both agree after
+// every transaction.
 
 import type { SqliteBase } from './input-file.js';
 import type { SqliteTrace } from './sqlite-wal.js';

@@ -3,11 +3,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { appliedSha256 } from '../../../src/cli/replay/applied-pages.js';
 import { readSqliteBase } from '../../../src/cli/trace/input-file.js';
 import { writeRegrownPages } from '../../../src/cli/trace/regrown-pages.js';
 import { planDependencies } from '../../../src/cli/trace/schedule.js';
 import { readSqliteWal } from '../../../src/cli/trace/sqlite-wal.js';
-import { appliedSha256 } from '../../../src/cli/replay/applied-pages.js';
 import { readTrace, SerialReplay, TRACE_NAMES } from '../../support/traces.js';
 import { seeded } from './seeded.js';
 import { buildLog, type FrameSpec } from './sqlite-wal-builder.js';
@@ -22,7 +22,11 @@ interface Transaction {
 function framesOf(transactions: readonly Transaction[]): FrameSpec[] {
   let fill = 0;
   return transactions.flatMap(({ pages, size }) => {
-    return pages.map((page, index) => ({ page, fill: 1 + (fill++ % 250), commit: index === pages.length - 1 ? size : 0 }));
+    return pages.map((page, index) => ({
+      page,
+      fill: 1 + (fill++ % 250),
+      commit: index === pages.length - 1 ? size : 0,
+    }));
   });
 }
 
@@ -38,14 +42,20 @@ function byTheRule(base: Uint8Array, frames: readonly FrameSpec[]): Uint8Array {
 }
 
 const someTransactions = fc.array(
-  fc.record({ pages: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }), size: fc.integer({ min: 1, max: 12 }) }),
+  fc.record({
+    pages: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
+    size: fc.integer({ min: 1, max: 12 }),
+  }),
   { minLength: 1, maxLength: 12 },
 );
 
 test('transactions applied one by one give what the rule gives, after every transaction', () => {
   fc.assert(
     fc.property(someTransactions, fc.integer({ min: 0, max: 8 }), (transactions, basePages) => {
-      const bytes = Uint8Array.from({ length: basePages * PAGE_BYTES }, (_, index) => 251 + (Math.floor(index / PAGE_BYTES) % 5));
+      const bytes = Uint8Array.from(
+        { length: basePages * PAGE_BYTES },
+        (_, index) => 251 + (Math.floor(index / PAGE_BYTES) % 5),
+      );
       const frames = framesOf(transactions);
       const log = readSqliteWal(buildLog({ pageBytes: PAGE_BYTES }, frames));
       const base = readSqliteBase(bytes, PAGE_BYTES);
@@ -67,11 +77,13 @@ test('transactions applied one by one give what the rule gives, after every tran
 });
 
 test('an added page is a page of its transaction for those that follow', () => {
-  const log = readSqliteWal(buildLog({ pageBytes: PAGE_BYTES }, [
-    { page: 1, fill: 1, commit: 2 },
-    { page: 1, fill: 2, commit: 4 },
-    { page: 3, fill: 3, commit: 4 },
-  ]));
+  const log = readSqliteWal(
+    buildLog({ pageBytes: PAGE_BYTES }, [
+      { page: 1, fill: 1, commit: 2 },
+      { page: 1, fill: 2, commit: 4 },
+      { page: 3, fill: 3, commit: 4 },
+    ]),
+  );
   const base = readSqliteBase(new Uint8Array(4 * PAGE_BYTES).fill(9), PAGE_BYTES);
   const trace = writeRegrownPages(log, base);
   expect([...trace.pageNumbers]).toEqual([1, 3, 4, 1, 3]);

@@ -40,7 +40,7 @@ describe('a rotation', () => {
     rotate(rig);
     const [first, second] = [logFileName(1), logFileName(2)];
     const at = directory.done.indexOf(`create ${second}.new`);
-    expect(directory.done.slice(at)).toEqual([
+    expect(directory.done.slice(at, at + 8)).toEqual([
       `create ${second}.new`,
       `write ${second}.new`,
       `sync ${second}.new`,

@@ -1,11 +1,12 @@
 // Goal: opening keeps every commit, whatever crashed before. Method: build logs with the codecs, open them, read them back.
 
 import { describe, expect, test } from 'vitest';
+import { WalError } from '../../../src/base/errors.js';
 import { listLogFiles } from '../../../src/recovery/log-files.js';
 import { type OpenLogSettings, openLog } from '../../../src/recovery/opening.js';
 import { replayLog } from '../../../src/recovery/replay.js';
 import { scanLog } from '../../../src/recovery/scan.js';
-import type { Directory } from '../../../src/storage/directory.js';
+import type { Directory, LogFile, OpenMode } from '../../../src/storage/directory.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
 import { codeOf, cut, flip, image, LogBuilder, PAGE_BYTES, pages, transcript } from '../../support/log-builder.js';
 
@@ -191,4 +192,55 @@ test('R6: a scan beside a running writer takes nothing for damage', async () => 
   const scan = await scanLog(racing);
   expect(['clean', 'torn']).toContain(scan.verdict);
   expect(scan.damage).toEqual([]);
+});
+
+describe('on a full disk', () => {
+  /** Takes writes into bytes that are there, and nothing else. */
+  function full(directory: MemoryDirectory): Directory {
+    const refuse = (): never => {
+      throw new WalError('ERR_WAL_STORAGE_FULL', 'no space');
+    };
+    return Object.assign(Object.create(directory) as Directory, {
+      path: 'full:',
+      exists: () => true,
+      create: () => undefined,
+      list: () => directory.list(),
+      rename: (from: string, to: string) => directory.rename(from, to),
+      remove: (name: string) => directory.remove(name),
+      sync: () => directory.sync(),
+      open: (name: string, mode: OpenMode) => {
+        const file = directory.open(name, mode);
+        return Object.assign(Object.create(file) as LogFile, {
+          name,
+          read: (target: Uint8Array, position: number) => file.read(target, position),
+          sync: () => file.sync(),
+          size: () => file.size(),
+          close: () => file.close(),
+          write: (pieces: readonly Uint8Array[], position: number) => {
+            const end = pieces.reduce((sum, piece) => sum + piece.length, position);
+            return end > file.size() ? refuse() : file.write(pieces, position);
+          },
+        });
+      },
+    });
+  }
+
+  test.each([64, 32])('a spare of %i KiB is enough to open', async (spareKiB) => {
+    const directory = new MemoryDirectory();
+    fourCommits(directory);
+    const spare = directory.open('spare-0000.wal', 'create');
+    spare.truncate(spareKiB * 1024);
+    spare.close();
+    const opened = await openLog(full(directory), SETTINGS);
+    expect(opened.fileBytes).toBe(spareKiB * 1024);
+    expect(await linesOf(directory)).toEqual(LINES);
+  });
+
+  test('without a spare nothing is left behind', async () => {
+    const directory = new MemoryDirectory();
+    fourCommits(directory);
+    expect(await codeOf(openLog(full(directory), SETTINGS))).toBe('ERR_WAL_STORAGE_FULL');
+    expect(directory.list()).toEqual(['0000000000000001.wal']);
+    expect(await linesOf(directory)).toEqual(LINES);
+  });
 });
