@@ -1,5 +1,6 @@
 // A process that exits with an open log: its exit handlers can still be answered by the flusher's thread, so what was
-// appended is drained there, within a bound (design/concurrency.md, "Exit"). A signal without a handler runs nothing of this.
+// appended is drained there, within a bound (design/concurrency.md, "Exit"). A signal without a handler runs nothing
+// of this.
 
 import { monotonicMs } from './base/clock.js';
 import type { Control } from './epoch/control.js';

@@ -1,5 +1,5 @@
-// The handle: what other threads need to reach an open log. Memory and plain data, so it can be put into workerData or a
-// message and used any number of times.
+// The handle: what other threads need to reach an open log. Memory and plain data, so it can be put into workerData
+// or a message and used any number of times.
 
 import { invalidArgument, WalError } from './base/errors.js';
 import { MEMORY_VERSION } from './epoch/control.js';

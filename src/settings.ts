@@ -1,5 +1,6 @@
-// Every tunable: meaning, unit, default, bounds, environment variable. One table; README.md repeats it and a test compares.
-// Values come from, in rising priority: defaults, environment, options. Plain data: settings may cross threads.
+// Every tunable: meaning, unit, default, bounds, environment variable. One table; README.md repeats it and a test
+// compares. Values come from, in rising priority: defaults, environment, options. Plain data: settings may cross
+// threads.
 
 import { availableParallelism } from 'node:os';
 import { inspect } from 'node:util';

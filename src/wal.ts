@@ -1,6 +1,6 @@
 // An open log, as its owner sees it: the composition root. It wires and sequences; what is decided, a folder decides.
-// READ THIS FIRST, then design/overview.md. The order of openWal is the order of a log's life: settings, lock, recovery,
-// shared memory, flusher; close goes the other way.
+// READ THIS FIRST, then design/overview.md. The order of openWal is the order of a log's life: settings, lock,
+// recovery, shared memory, flusher; close goes the other way.
 
 import { EventEmitter } from 'node:events';
 import { monotonicMs } from './base/clock.js';
@@ -247,8 +247,8 @@ export class Wal extends EventEmitter<WalEvents> {
   }
 
   /**
-   * Checkpoints what is attached, takes no more commits, writes and syncs what there is, and leaves the clean mark. Twice
-   * is harmless. A log that has failed closes quietly: whoever waited was told.
+   * Checkpoints what is attached, takes no more commits, writes and syncs what there is, and leaves the clean mark.
+   * Twice is harmless. A log that has failed closes quietly: whoever waited was told.
    *
    * @throws {WalError} ERR_WAL_TIMEOUT (closing goes on), ERR_WAL_POISONED when the log fails meanwhile, the error of a
    *   checkpoint that failed (the log is closed nevertheless, and still holds everything)

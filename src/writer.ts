@@ -1,5 +1,5 @@
-// One thread's way into an open log: append, with back-pressure. The protocol of an append is in lane/lane-writer.ts; here
-// is what surrounds it: the complete check before, waiting for space, jumbos, waking the flusher after.
+// One thread's way into an open log: append, with back-pressure. The protocol of an append is in lane/lane-writer.ts;
+// here is what surrounds it: the complete check before, waiting for space, jumbos, waking the flusher after.
 
 import { monotonicMs } from './base/clock.js';
 import { WalError } from './base/errors.js';

@@ -29,8 +29,8 @@ const syncedSeqs = new WeakMap<Wal, Map<number, number>>();
  * result; `wal.close()` checkpoints it. With several spaces, attach all of them before the first checkpoint: the log is
  * freed up to what every attached page file holds.
  *
- * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_EXISTS (space attached already), ERR_WAL_NOT_FOUND (page file gone
- *   but its older commits are no longer in the log), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_EXISTS (space attached already), ERR_WAL_NOT_FOUND (page file
+ *   gone   but its older commits are no longer in the log), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_IO
  *
  * Threading: the log's owner.
  * Durability: on return the page file holds the log, synced.

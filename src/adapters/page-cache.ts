@@ -1,8 +1,9 @@
 // Attaches the log to a page cache that the user already has: transactions go through the log, reads through the cache,
 // and a page reaches the page file only behind its log ("no page before its log", invariant C1).
 //
-// The user's cache may evict whatever it likes whenever it likes: what is not yet in the page file is kept here as well,
-// until a checkpoint wrote it. A clean close checkpoints (all pages; the bounded checkpointer is a layer of its own).
+// The user's cache may evict whatever it likes whenever it likes: what is not yet in the page file is kept here as
+// well, until a checkpoint wrote it. A clean close checkpoints (all pages; the bounded checkpointer is a layer of its
+// own).
 
 import { invalidArgument, WalError } from '../base/errors.js';
 import type { Commit } from '../commit.js';
@@ -119,9 +120,9 @@ export class CachedPages implements Attachment {
   /**
    * Writes every dirty page to the page file, behind its log, syncs it, and frees the log below.
    *
-   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing is forgotten, try again; ERR_WAL_POISONED after a failed
-   *   sync of the page file: its contents are unknown, reopen the log, which writes every page again
-   * Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing is forgotten, try again; ERR_WAL_POISONED after a
+   *   failed   sync of the page file: its contents are unknown, reopen the log, which writes every page again
+   *   Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
    */
   checkpoint(): Promise<void> {
     // One after the other: each takes over what the one before it left.

@@ -50,10 +50,21 @@ export function refuseExisting(dbPath: string, copies: number): void {
     if (exists(path)) throw new WalError('ERR_WAL_EXISTS', `${path} exists already. Choose another --db.`, { path });
   }
   const path = logDirectoryPath(dbPath);
-  if (!exists(path)) return;
-  // A directory that was only ever locked holds no log.
-  const isUsed = !isDirectory(path) || new NodeDirectory(path).list().some((name) => name !== LOCK_NAME);
-  if (isUsed) throw new WalError('ERR_WAL_EXISTS', `${path} exists already. Choose another --db.`, { path });
+  if (isUsedLog(path)) throw new WalError('ERR_WAL_EXISTS', `${path} exists already. Choose another --db.`, { path });
+}
+
+/** Removes the log directory of a database unless it holds a log; says whether there is none now. */
+export function removeUnusedLog(dbPath: string): boolean {
+  const path = logDirectoryPath(dbPath);
+  if (isUsedLog(path)) return false;
+  fs.rmSync(path, { recursive: true, force: true });
+  return true;
+}
+
+/** A directory that was only ever locked holds no log. */
+function isUsedLog(path: string): boolean {
+  if (!exists(path)) return false;
+  return !isDirectory(path) || new NodeDirectory(path).list().some((name) => name !== LOCK_NAME);
 }
 
 /**

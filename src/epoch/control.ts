@@ -212,7 +212,8 @@ export class Control {
       const text = this.#failureText.slice(0, seen & FAILURE_LENGTH_MASK);
       // Still the same behind the copy: the copy is whole.
       if (text.length === 0 || this.#failureBytes.load() !== seen) continue;
-      return WalError.fromWire(JSON.parse(new TextDecoder().decode(text)) as WireError);
+      const wire = parsed(text);
+      if (wire !== undefined) return WalError.fromWire(wire);
     }
     return new WalError('ERR_WAL_POISONED', 'The flusher thread ended unexpectedly. Reopen the log.');
   }
@@ -243,6 +244,15 @@ export class Control {
   counters(): Record<CounterName, number> {
     const entries = COUNTERS.map((name, index) => [name, this.#ops.load64(this.#counters, index)] as const);
     return Object.fromEntries(entries) as Record<CounterName, number>;
+  }
+}
+
+/** Of a dead flusher several threads tell at once; a mixture of their texts is none. */
+function parsed(text: Uint8Array): WireError | undefined {
+  try {
+    return JSON.parse(new TextDecoder().decode(text)) as WireError;
+  } catch {
+    return undefined;
   }
 }
 

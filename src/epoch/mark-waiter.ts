@@ -1,7 +1,8 @@
 // Waiting for a commit to be written or durable, blocking or not. One waiter per thread and mark: however many commits
 // are waited for, one sleep on the turn word serves them all. design/concurrency.md, "Wait".
 //
-// The order that loses no wake-up (I7): load the turn, look at mark and state, ask for a seal, sleep on the loaded turn.
+// The order that loses no wake-up (I7): load the turn, look at mark and state, ask for a seal, sleep on the loaded
+// turn.
 
 import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';

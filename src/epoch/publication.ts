@@ -1,4 +1,5 @@
-// Telling listeners about commits once they are durable, in order (features.md P20: certificate durable, then publication).
+// Telling listeners about commits once they are durable, in order (features.md P20: certificate durable, then
+// publication).
 
 import { type Control, STATE } from './control.js';
 

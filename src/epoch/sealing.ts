@@ -1,6 +1,6 @@
 // Sealing: which commits make up the next epoch. Reading a handful of words is the seal; the sealer waits for nobody.
-// design/concurrency.md, "Seal", has the proof. The order of the loads is the protocol (I5): counter, guards, tails, and
-// only then the list of dead guards.
+// design/concurrency.md, "Seal", has the proof. The order of the loads is the protocol (I5): counter, guards, tails,
+// and only then the list of dead guards.
 
 import { assert } from '../base/assert.js';
 import { crc32c } from '../base/checksum.js';

@@ -1,5 +1,5 @@
-// Runs a flusher: waits between its steps, answers its owner, knows the writers by their ports and hears of their deaths,
-// has spare files made. The same code runs on a thread of its own or inline, over any directory.
+// Runs a flusher: waits between its steps, answers its owner, knows the writers by their ports and hears of their
+// deaths, has spare files made. The same code runs on a thread of its own or inline, over any directory.
 //
 // It never blocks in Atomics.wait: it sleeps on a waitAsync of the demand word with its event loop turning, so that a
 // port's `close` - the death of a writer - reaches it also while the main thread blocks. Measured as fast (40 us).
@@ -21,7 +21,9 @@ import type { Preallocator } from './preallocator.js';
 
 /** The event loop turns at least this often while there is work without end; ports and requests wait for it. */
 const TURN_MS = 5;
-/** How long the flusher looks at the demand word before it sleeps: a writer that commits again at once finds it awake. */
+/**
+ * How long the flusher looks at the demand word before it sleeps: a writer that commits again at once finds it awake.
+ */
 const SPIN_MS = 0.05;
 
 /** A connected writer. */

@@ -1,5 +1,5 @@
-// Frame headers to bytes and back, with their checksums. The header checksum is seeded with the log and its incarnation,
-// so that a stale frame of a recycled file never passes (design/format.md, "Frame").
+// Frame headers to bytes and back, with their checksums. The header checksum is seeded with the log and its
+// incarnation, so that a stale frame of a recycled file never passes (design/format.md, "Frame").
 
 import { crc32c } from '../base/checksum.js';
 import { readU64, writeU64 } from '../base/layout.js';

@@ -1,5 +1,5 @@
-// Appending a commit to a lane, from any thread, without a global lock. design/concurrency.md, "Append". The caller holds
-// nothing; this file holds the lane's lock for the length of one append.
+// Appending a commit to a lane, from any thread, without a global lock. design/concurrency.md, "Append". The caller
+// holds nothing; this file holds the lane's lock for the length of one append.
 //
 // The order of the last steps is the protocol: guard, state, sequence, header, tail, guard idle. Each step below names
 // the invariant that its place keeps. A thread can be terminated between any two of them.

@@ -1,5 +1,5 @@
-// One lane: a ring of frames in shared memory. The words and the ring, and who may touch them; no algorithm. Appending is
-// lane-writer.ts, sealing reads through lane-reader.ts. Every word is listed in design/shared-memory.md.
+// One lane: a ring of frames in shared memory. The words and the ring, and who may touch them; no algorithm.
+// Appending is lane-writer.ts, sealing reads through lane-reader.ts. Every word is listed in design/shared-memory.md.
 
 import { assert } from '../base/assert.js';
 import { type AtomicOps, atomics } from '../memory/atomics.js';
@@ -36,7 +36,9 @@ export class Lane {
   readonly head: Word32;
   /** Position behind the last published frame. Written by whoever holds the lock; its store publishes (I2). */
   readonly tail: Word32;
-  /** Lower bound of the sequence being taken, or {@link GUARD_IDLE}. Written by the lock's holder, and by the reaper. */
+  /**
+   * Lower bound of the sequence being taken, or {@link GUARD_IDLE}. Written by the lock's holder, and by the reaper.
+   */
   readonly guard: Word64;
   /** The id of the writer inside. */
   readonly lock: SharedLock;

@@ -15,7 +15,10 @@ export const FILE_FLAG = {
   recycled: 2,
 } as const;
 
-/** Fields of the file header; zeros follow up to {@link FILE_HEADER_BYTES}. `headerCrc` covers the 124 bytes before it. */
+/**
+ * Fields of the file header; zeros follow up to {@link FILE_HEADER_BYTES}. `headerCrc` covers the 124 bytes before
+ * it.
+ */
 export const FILE_HEADER = defineLayout('file header', 128, [
   [0, 'u32', 'magicLow'],
   [4, 'u32', 'magicHigh'],

@@ -1,5 +1,6 @@
-// Writes segments into log files: place, header, chain, rotation, sync. One per open log, on the flusher's thread. After a
-// throw nothing has moved: the same segment can be tried again at the same place (a full disk), or the log gives up.
+// Writes segments into log files: place, header, chain, rotation, sync. One per open log, on the flusher's thread.
+// After a throw nothing has moved: the same segment can be tried again at the same place (a full disk), or the log
+// gives up.
 
 import { assert } from '../base/assert.js';
 import { wallClockMs } from '../base/clock.js';

@@ -1,4 +1,5 @@
-// Making spare files: zeros written ahead of the log, on a thread of their own, so that the flusher only ever overwrites.
+// Making spare files: zeros written ahead of the log, on a thread of their own, so that the flusher only ever
+// overwrites.
 
 import type { Directory } from '../storage/directory.js';
 import { UNFINISHED_SUFFIX } from './names.js';

@@ -2,8 +2,8 @@
 // before it looked at the state cannot miss one; the number of sleepers tells the announcer whether anybody has to be
 // woken, because notify and wait share one process-wide lock.
 //
-// A sleeper counts itself before it waits and the announcer changes the word before it looks at the count, so one of the
-// two sees the other. A sleeper that dies stays counted; that costs needless notifies, nothing else.
+// A sleeper counts itself before it waits and the announcer changes the word before it looks at the count, so one of
+// the two sees the other. A sleeper that dies stays counted; that costs needless notifies, nothing else.
 
 import { monotonicMs } from '../base/clock.js';
 import type { Word32 } from './words.js';

@@ -1,4 +1,5 @@
-// Builds segments: an epoch's frames with header and certificate, or a mark. Knows nothing of files: the place is given.
+// Builds segments: an epoch's frames with header and certificate, or a mark. Knows nothing of files: the place is
+// given.
 
 import { type Certificate, encodeCertificate, encodeSegmentHeader, type SegmentDigest } from './codec.js';
 import { SEGMENT_ALIGNMENT, SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';

@@ -17,7 +17,8 @@ export interface LogFile {
   /**
    * Writes all `pieces` one after the other from `position`; checks every count and continues after short writes.
    *
-   * After a crash any subset of the sectors of an unsynced write may be there (A3). After a throw the range is undefined.
+   * After a crash any subset of the sectors of an unsynced write may be there (A3). After a throw the range is
+   * undefined.
    * @throws {WalError} ERR_WAL_STORAGE_FULL (ENOSPC, EDQUOT: may be tried again at the same place), ERR_WAL_IO
    */
   write(pieces: readonly Uint8Array[], position: number): void;
@@ -50,7 +51,9 @@ export interface Directory {
   /** Whether the directory exists. */
   exists(): boolean;
 
-  /** Creates the directory (0700) and makes its own entry durable in its parent when `sync` is set; existing is fine. */
+  /**
+   * Creates the directory (0700) and makes its own entry durable in its parent when `sync` is set; existing is fine.
+   */
   create(options: { sync: boolean }): void;
 
   /** Names of the entries, in no order. A missing directory has none. */

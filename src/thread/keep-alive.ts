@@ -1,5 +1,5 @@
-// Keeps the event loop of this thread alive while anybody waits: a pending Atomics.waitAsync does not, and neither do our
-// workers and ports, which are unref'd so that an open, idle log lets the process end.
+// Keeps the event loop of this thread alive while anybody waits: a pending Atomics.waitAsync does not, and neither do
+// our workers and ports, which are unref'd so that an open, idle log lets the process end.
 
 /** The longest period of a timer. */
 const PERIOD_MS = 2 ** 31 - 1;

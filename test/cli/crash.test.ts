@@ -71,7 +71,7 @@ test.each([
   async (fsync, copies, writers) => {
     const random = randomStream(seeded(`kill under ${fsync}`).seed);
     const { trace, base } = await readTrace('bank-4k');
-    for (const _ of [1, 2]) {
+    for (const _ of fsync === 'full' ? [1, 2] : [1]) {
       const db = join(makeFolder(), 'a.db');
       const options = ['--writers', `${writers}`, '--fsync', fsync];
       const acks = await replayAndKill(db, copies, options, 1 + random((copies * TRANSACTIONS) / 2));

@@ -2,7 +2,7 @@
 // a loop device. Everything mounted is unmounted again, at the latest when the process ends.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -101,11 +101,6 @@ export class LoopDisk {
   unmount(): void {
     unmount(this.path);
   }
-}
-
-/** A folder for images: in memory when there is one, because only what the loop device holds counts as disk. */
-export function imageFolder(): string {
-  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'lanewal-disk-'));
 }
 
 function run(program: string, ...args: string[]) {

@@ -1,6 +1,9 @@
 // Programs that tests start, watch and kill: our own command line and the workload, bare or under another tool.
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { WorkloadPlan } from './workload-model.js';
@@ -24,6 +27,11 @@ export type Prefix = readonly string[];
 
 const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const WORKLOAD = fileURLToPath(new URL('./workload.js', import.meta.url));
+
+/** A new folder, in memory where there is such a place: for tests that no disk has to slow down. */
+export function scratchFolder(name: string): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `lanewal-${name}-`));
+}
 
 /** A running program. */
 export class Program {

@@ -4,6 +4,7 @@
 //
 // Prints what happens as lines of JSON: opening, opened or refused, stalled, resumed, failed, done.
 
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -91,12 +92,15 @@ class WorkloadWorker {
   }
 }
 
-function startWorker(plan: WorkloadPlan, handle: WalHandle, worker: number): Promise<WorkerOutcome> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL(import.meta.url), { workerData: { plan, handle, worker }, execArgv: [] });
-    thread.once('message', resolve);
-    thread.once('error', reject);
+/** Starts the workers, lets them go together once all are connected, and waits for them. */
+async function runWorkers(plan: WorkloadPlan, handle: WalHandle): Promise<WorkerOutcome[]> {
+  const count = plan.commits === 0 ? 0 : plan.workers;
+  const threads = Array.from({ length: count }, (_, worker) => {
+    return new Worker(new URL(import.meta.url), { workerData: { plan, handle, worker }, execArgv: [] });
   });
+  await Promise.all(threads.map((thread) => once(thread, 'message')));
+  for (const thread of threads) thread.postMessage('go');
+  return Promise.all(threads.map(async (thread) => (await once(thread, 'message'))[0] as WorkerOutcome));
 }
 
 async function runMain(plan: WorkloadPlan): Promise<void> {
@@ -118,8 +122,7 @@ async function runMain(plan: WorkloadPlan): Promise<void> {
   if (plan.checkpointThrough !== undefined) {
     await wal.checkpoint({ throughSeq: plan.checkpointThrough }).catch(({ code }) => say('unchecked', { code }));
   }
-  const workers = plan.commits === 0 ? [] : Array.from({ length: plan.workers }, (_, worker) => worker);
-  const outcomes = await Promise.all(workers.map((worker) => startWorker(plan, wal.handle, worker)));
+  const outcomes = await runWorkers(plan, wal.handle);
   const closed = plan.leavesOpen === true ? 'left' : await wal.close().then(() => 'closed', ({ code }) => code as string);
   say('done', { outcomes, closed, marks: wal.marks(), counters: wal.counters(), state: wal.state });
 }
@@ -130,6 +133,7 @@ if (isMainThread) {
   process.kill(process.pid, 'SIGKILL');
 } else {
   const { plan, handle, worker } = workerData as { plan: WorkloadPlan; handle: WalHandle; worker: number };
-  const outcome = new WorkloadWorker(await connectWal(handle), plan, worker).run();
-  parentPort?.postMessage(outcome);
+  const log = await connectWal(handle);
+  parentPort?.once('message', () => parentPort?.postMessage(new WorkloadWorker(log, plan, worker).run()));
+  parentPort?.postMessage('ready');
 }

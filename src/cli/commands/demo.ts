@@ -34,8 +34,9 @@ export function addDemo(program: Command, finish: (status: number) => void): voi
     .description(
       'Feeds a recorded workload of SQLite (4,000 bank transactions, shipped with this package) to ' +
         `${DEMO_COPIES} copies of its database at the same time, through ${DEMO_WRITERS} parallel ` +
-        'writers and one log. Kills the writing process at a random moment, recovers, checks that every acknowledged transaction is there, carries on to ' +
-        'the end, and compares the result with what SQLite itself made of the workload. Takes some seconds and 300 MB.',
+        'writers and one log. Kills the writing process at a random moment, recovers, checks that every acknowledged ' +
+        'transaction is there, carries on to the end, and compares the result with what SQLite itself made of the ' +
+        'workload. Takes some seconds and 300 MB.',
     )
     .option('--dir <folder>', 'where to work (default: the folder for temporary files)', filePath)
     .option(

@@ -93,7 +93,7 @@ async function replay(options: ReplayOptions): Promise<boolean> {
   const onProgress = (durable: number): void => progress.show(`${durable} of ${transactions * copies} transactions`);
   const ackFile = options.ackFile === undefined ? undefined : new AckFile(options.ackFile, copies);
   const writers = writersOf(options);
-  const finished = await run(db, copies, input, () => {
+  const finished = await run(options, input, () => {
     const { trace, base } = input;
     const { pageBytes, pages: basePages } = base;
     return runReplay({
@@ -123,23 +123,19 @@ async function replay(options: ReplayOptions): Promise<boolean> {
 
 /** Makes the page files and runs the replay; a log that could not be opened at all leaves nothing behind. */
 async function run(
-  db: string,
-  copies: number,
+  { db, copies, ackFile }: ReplayOptions,
   { base }: ReplayInput,
   start: () => Promise<FinishedReplay>,
 ): Promise<FinishedReplay> {
   const paths = pageFilePaths(db, copies);
-  createPageFiles(paths, base.bytes);
+  let isMade = false;
   try {
+    createPageFiles(paths, base.bytes);
+    isMade = true;
     return await start();
   } catch (thrown) {
-    try {
-      // Throws as soon as there is a log: then the page files belong to it.
-      refuseExisting(db, 0);
-      removeFiles(paths);
-    } catch {
-      // They stay.
-    }
+    // As soon as there is a log, the page files belong to it.
+    if (removeUnusedLog(db)) removeFiles([...(isMade ? paths : []), ...(ackFile === undefined ? [] : [ackFile])]);
     throw thrown;
   }
 }

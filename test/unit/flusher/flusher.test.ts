@@ -120,13 +120,21 @@ describe('when segments are synced', () => {
   });
 
   test('normal syncs as soon as syncBytes wait', async () => {
-    const rig = await Rig.open({ settings: { fsync: 'normal', syncBytes: 8192 }, isTicking: false });
+    const rig = await Rig.open({ settings: { fsync: 'normal', syncBytes: 16_384 }, isTicking: false });
     for (let round = 1; round <= 3; round += 1) {
-      rig.append(onePage(round));
-      rig.control.demandThrough(round);
+      // More than half a lane: sealed at once, and nobody waits for it.
+      rig.append(operation(5000));
       rig.settle();
       expect(rig.control.durableSeq.load()).toBe(round < 2 ? 0 : 2);
     }
+  });
+
+  test('normal without a ticker syncs for whoever waits', async () => {
+    const rig = await Rig.open({ settings: { fsync: 'normal' }, isTicking: false });
+    rig.append(onePage(1));
+    rig.control.demandThrough(1);
+    rig.settle();
+    expect(rig.control.durableSeq.load()).toBe(1);
   });
 
   test('normal syncs for a flush and for a close', async () => {

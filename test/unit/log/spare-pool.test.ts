@@ -43,8 +43,9 @@ describe('the pool', () => {
     const pool = new SparePool(directoryWith('spare-ffff.wal'), true);
     expect(pool.wanted()).toBe('spare-0000.wal');
     pool.filled('spare-0000.wal', true);
-    const directory = directoryWith('spare-0000.wal', 'spare-ffff.wal');
-    expect(new SparePool(directory, true).wanted()).toBe('spare-0001.wal');
+    const directory = directoryWith('spare-0000.wal', 'spare-ffff.wal', '0000000000000001.wal');
+    new SparePool(directory, true).recycle('0000000000000001.wal', true);
+    expect(directory.list()).toEqual(['spare-0000.wal', 'spare-ffff.wal', 'spare-0001.wal']);
   });
 
   test('keeps eight and removes what is more, or not of full size', () => {

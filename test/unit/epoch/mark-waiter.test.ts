@@ -1,0 +1,317 @@
+// Waiting for a mark, on one thread: the test moves the marks and announces the turns, as the flusher does.
+
+import { describe, expect, test } from 'vitest';
+import { WalError } from '../../../src/base/errors.js';
+import { Control, STATE } from '../../../src/epoch/control.js';
+import { MarkWaiter, type WaitOptions } from '../../../src/epoch/mark-waiter.js';
+import { DurablePublication, type DurableRange } from '../../../src/epoch/publication.js';
+import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
+
+/** A control block with waiters, and how many holds the event loop has. */
+function rig(ops?: AtomicOps) {
+  const control = Control.create(0, 0, ops);
+  const holds = { count: 0 };
+  const keepAlive = { hold: () => void (holds.count += 1), letGo: () => void (holds.count -= 1) };
+  const move = (seq: number): void => {
+    control.durableSeq.store(seq);
+    control.durableTurn.announce();
+  };
+  return { control, holds, move, durable: new MarkWaiter(control, 'durable', keepAlive) };
+}
+
+function outcome(promise: Promise<void>): Promise<string> {
+  return promise.then(
+    () => 'reached',
+    (error: unknown) => (error instanceof WalError ? error.code : String(error)),
+  );
+}
+
+function fail(control: Control): void {
+  control.setFailure(new WalError('ERR_WAL_POISONED', 'a sync failed'));
+  control.setState(STATE.failed);
+}
+
+describe('a wait without blocking', () => {
+  test('resolves as far as the mark goes, whatever the order of the waits', async () => {
+    const { durable, move, holds } = rig();
+    const order: number[] = [];
+    const waits = [3, 1, 2, 2].map((seq) => durable.wait(seq).then(() => order.push(seq)));
+    expect(holds.count).toBe(4);
+    move(2);
+    await Promise.all(waits.slice(1));
+    expect(order).toEqual([1, 2, 2]);
+    expect(holds.count).toBe(1);
+    move(3);
+    await waits[0];
+    expect(holds.count).toBe(0);
+  });
+
+  test('of what is reached resolves at once and asks for nothing', async () => {
+    const { control, durable } = rig();
+    control.durableSeq.store(5);
+    const demand = control.demand.load();
+    await durable.wait(5, { signal: AbortSignal.abort() });
+    expect(control.demand.load()).toBe(demand);
+  });
+
+  test('for what does not exist yet demands no seal beyond what does', async () => {
+    const { control, durable, move } = rig();
+    control.commitSeqNext.store(3);
+    const waited = durable.wait(1000);
+    expect(control.demandSeq.load()).toBe(2);
+    move(1000);
+    await waited;
+  });
+
+  test('demands the highest sequence once', async () => {
+    const { control, durable, move } = rig();
+    control.commitSeqNext.store(8);
+    const waits = [durable.wait(7), durable.wait(4)];
+    expect(control.demandSeq.load()).toBe(7);
+    expect(control.demand.load()).toBe(1);
+    move(9);
+    await Promise.all(waits);
+  });
+
+  test('that is aborted or timed out rejects alone and lets the event loop go', async () => {
+    const { durable, move, holds } = rig();
+    const controller = new AbortController();
+    const aborted = outcome(durable.wait(1, { signal: controller.signal }));
+    const late = outcome(durable.wait(1, { timeoutMs: 1 }));
+    controller.abort();
+    expect(await aborted).toBe('ERR_WAL_ABORTED');
+    expect(await late).toBe('ERR_WAL_TIMEOUT');
+    // Nobody waits, although nothing was announced: an idle log must not keep the process alive.
+    expect(holds.count).toBe(0);
+    const again = outcome(durable.wait(1, { timeoutMs: Number.POSITIVE_INFINITY }));
+    expect(holds.count).toBe(1);
+    move(1);
+    expect(await again).toBe('reached');
+  });
+
+  test('with a signal that has fired rejects at once', async () => {
+    const { durable, holds } = rig();
+    expect(await outcome(durable.wait(1, { signal: AbortSignal.abort() }))).toBe('ERR_WAL_ABORTED');
+    expect(holds.count).toBe(0);
+  });
+
+  test('removes its listener from the signal', async () => {
+    const { durable, move } = rig();
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => void ((listeners += 1), add(...args));
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => void ((listeners -= 1), remove(...args));
+    const waited = durable.wait(1, { signal });
+    move(1);
+    await waited;
+    expect(listeners).toBe(0);
+  });
+
+  test('a bound beyond what a timer can hold is none', async () => {
+    const { durable, move } = rig();
+    const waits = [2 ** 31, Number.POSITIVE_INFINITY].map((timeoutMs) => outcome(durable.wait(1, { timeoutMs })));
+    // A timer that overflowed would fire now.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    move(1);
+    expect(await Promise.all(waits)).toEqual(['reached', 'reached']);
+  });
+
+  test.each([Number.NaN, -1, 1.5, '3', undefined, null, 2 ** 53])('for the sequence %s is refused', async (seq) => {
+    const { durable, holds } = rig();
+    expect(await outcome(durable.wait(seq as number))).toBe('ERR_WAL_INVALID_ARGUMENT');
+    expect(() => durable.waitBlocking(seq as number, 1)).toThrow(expect.objectContaining({ code: 'ERR_WAL_INVALID_ARGUMENT' }));
+    expect(holds.count).toBe(0);
+  });
+
+  test.each([{ timeoutMs: Number.NaN }, { timeoutMs: -1 }, { timeoutMs: '5' }, { timeoutMs: null }, { signal: {} }])(
+    'with the bounds %j is refused',
+    async (options) => {
+      const { durable } = rig();
+      expect(await outcome(durable.wait(1, options as WaitOptions))).toBe('ERR_WAL_INVALID_ARGUMENT');
+    },
+  );
+
+  test('rejects when the log fails, and tells those whose commit is durable that it is', async () => {
+    const { control, durable } = rig();
+    const outcomes = [1, 2].map((seq) => outcome(durable.wait(seq)));
+    control.durableSeq.store(1);
+    fail(control);
+    expect(await Promise.all(outcomes)).toEqual(['reached', 'ERR_WAL_OUTCOME_UNKNOWN']);
+    expect(await outcome(durable.wait(3))).toBe('ERR_WAL_OUTCOME_UNKNOWN');
+  });
+
+  test('rejects what a closed log never held', async () => {
+    const { control, durable } = rig();
+    const outcomes = [4, 5].map((seq) => outcome(durable.wait(seq)));
+    control.durableSeq.store(4);
+    control.setState(STATE.closed);
+    expect(await Promise.all(outcomes)).toEqual(['reached', 'ERR_WAL_CLOSED']);
+  });
+});
+
+describe('a blocking wait', () => {
+  test('times out with the reason of a stall', () => {
+    const { control, durable } = rig();
+    control.setFailure(new WalError('ERR_WAL_STORAGE_FULL', 'no space'));
+    control.setState(STATE.stalled);
+    const details = expect.objectContaining({ seq: 1, mark: 'durable', reasonCode: 'ERR_WAL_STORAGE_FULL' });
+    expect(() => durable.waitBlocking(1, 1)).toThrow(expect.objectContaining({ code: 'ERR_WAL_TIMEOUT', details }));
+  });
+
+  test.each([undefined, Number.NaN, -1])('with the bound %s is refused instead of waiting for ever', (timeoutMs) => {
+    const { durable } = rig();
+    expect(() => durable.waitBlocking(1, timeoutMs as number)).toThrow(
+      expect.objectContaining({ code: 'ERR_WAL_INVALID_ARGUMENT' }),
+    );
+  });
+
+  test('I7: loads the turn before the mark and demands before it sleeps, so that no move is slept through', () => {
+    // The mark moves at every possible operation of the wait; the wait must end without its timeout.
+    for (let at = 0; ; at += 1) {
+      let count = 0;
+      let isArmed = false;
+      let isReached = false;
+      const real = { turn: 0 };
+      const hook = (): void => {
+        if (!isArmed || count++ !== at) return;
+        isArmed = false;
+        isReached = true;
+        real.turn += 1;
+        control.durableSeq.store(1);
+        control.durableTurn.announce();
+      };
+      const ops: AtomicOps = {
+        ...atomics,
+        load: (...args) => (hook(), atomics.load(...args)),
+        load64: (...args) => (hook(), atomics.load64(...args)),
+        add: (...args) => (hook(), atomics.add(...args)),
+        compareExchange64: (...args) => (hook(), atomics.compareExchange64(...args)),
+        wait: (words, index, value, timeoutMs) => {
+          hook();
+          // A sleep on the present value would be for ever: nobody is left to wake it.
+          if (atomics.load(words, index) === value && isReached) throw new Error(`the move at ${at} was slept through`);
+          if (!isReached) throw new Error('end');
+          atomics.wait(words, index, value, timeoutMs);
+        },
+      };
+      const { control, durable } = rig(ops);
+      isArmed = true;
+      try {
+        durable.waitBlocking(1, 1000);
+      } catch (error) {
+        if ((error as Error).message !== 'end') throw error;
+        expect(at).toBeGreaterThan(5);
+        return;
+      }
+      expect(control.durableSeq.load()).toBe(1);
+    }
+  });
+});
+
+describe('publication', () => {
+  test('tells of contiguous ranges in order, the last one of a closed or failed log too', async () => {
+    for (const end of [STATE.closed, STATE.failed] as const) {
+      const { control, move } = rig();
+      const ranges: DurableRange[] = [];
+      const publication = new DurablePublication(control);
+      publication.listen((range) => void ranges.push(range));
+      move(3);
+      while (ranges.length < 1) await new Promise((resolve) => setImmediate(resolve));
+      control.durableSeq.store(4);
+      control.setState(end);
+      while (ranges.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      expect(ranges.map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual([[1, 3], [4, 4]]);
+    }
+  });
+
+  test('a listener that leaves hears nothing more', async () => {
+    const { control, move } = rig();
+    const heard: number[] = [];
+    const leave = new DurablePublication(control).listen(({ lastSeq }) => {
+      heard.push(lastSeq);
+      leave();
+    });
+    const another: number[] = [];
+    new DurablePublication(control).listen(({ lastSeq }) => void another.push(lastSeq));
+    for (const seq of [1, 2]) {
+      move(seq);
+      while (another.at(-1) !== seq) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(heard).toEqual([1]);
+  });
+});
+
+describe('the control block', () => {
+  test('passes the reason of a failure on whole, cut to what fits', () => {
+    const { control } = rig();
+    expect(control.failure().code).toBe('ERR_WAL_POISONED');
+    for (const length of [0, 10, 2000, 100_000]) {
+      for (const character of ['x', 'ä', '\u0000', '😀']) {
+        control.setFailure(new WalError('ERR_WAL_IO', character.repeat(length), { path: character.repeat(length) }));
+        const failure = control.failure();
+        expect(failure.code).toBe('ERR_WAL_IO');
+        expect(failure.message.startsWith(character.repeat(Math.min(length, 100)))).toBe(true);
+      }
+    }
+  });
+
+  test('a reader that meets the reason while it is being written sees the one before or after, never a mixture', () => {
+    const { control } = rig();
+    const [short, long] = ['a'.repeat(900), 'b'.repeat(300)].map((text) => new WalError('ERR_WAL_IO', text));
+    control.setFailure(short!);
+    const messages = new Set<string>();
+    let isWriting = false;
+    const ops: AtomicOps = {
+      ...atomics,
+      load: (...args) => {
+        const value = atomics.load(...args);
+        if (!isWriting) {
+          isWriting = true;
+          control.setFailure(long!);
+        }
+        return value;
+      },
+    };
+    messages.add(new Control(control.buffer, ops).failure().message);
+    expect([...messages]).toEqual([long!.message]);
+  });
+
+  test.each(['closed', 'failed'] as const)('%s is final', (name) => {
+    const { control } = rig();
+    control.setState(STATE[name]);
+    for (const state of Object.values(STATE)) control.setState(state);
+    expect(control.state).toBe(STATE[name]);
+    expect([control.isOpen(), control.hasEnded()]).toEqual([false, true]);
+  });
+
+  test('I8: a demand changes the word before anybody is notified, and a commit wakes only an idle flusher', () => {
+    const order: string[] = [];
+    const ops: AtomicOps = {
+      ...atomics,
+      add: (...args) => (order.push('change'), atomics.add(...args)),
+      notify: (...args) => (order.push('notify'), atomics.notify(...args)),
+    };
+    const { control } = rig(ops);
+    const wake = (sleep: number, reason: 'commit' | 'demand'): string => {
+      order.length = 0;
+      control.flusherSleep.store(sleep);
+      control.wakeFlusher(reason);
+      return order.join(' ');
+    };
+    expect([wake(0, 'commit'), wake(0, 'demand')]).toEqual(['', '']);
+    expect([wake(1, 'commit'), wake(1, 'demand')]).toEqual(['', 'change notify']);
+    expect([wake(2, 'commit'), wake(2, 'demand')]).toEqual(['change notify', 'change notify']);
+  });
+
+  test('the sequence counter, the marks and the demand hold numbers beyond 2^32', () => {
+    for (const last of [2 ** 31 - 3, 2 ** 32 - 3, 2 ** 53 - 10]) {
+      const control = Control.create(last, last);
+      for (let step = 1; step <= 6; step += 1) expect(control.commitSeqNext.increment()).toBe(last + step);
+      control.demandSeq.raise(last + 6);
+      control.demandSeq.raise(last + 2);
+      expect(control.demandSeq.load()).toBe(last + 6);
+    }
+  });
+});
