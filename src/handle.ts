@@ -29,7 +29,8 @@ export interface WalHandle {
  */
 export function checkHandle(handle: WalHandle): WalHandle {
   const isHandle = typeof handle === 'object' && handle !== null && handle.kind === 'lanewal';
-  if (!isHandle || !(handle.control instanceof SharedArrayBuffer)) throw invalidArgument('This is no handle of an open log.');
+  if (!isHandle || !(handle.control instanceof SharedArrayBuffer))
+    throw invalidArgument('This is no handle of an open log.');
   if (handle.memoryVersion === MEMORY_VERSION) return handle;
   throw new WalError('ERR_WAL_VERSION', 'The handle comes from another version of this package.', {
     memoryVersion: handle.memoryVersion,

@@ -1,9 +1,19 @@
 // Recovery and verification for users, wired to the lock: the functions of recovery/ with what they are given.
 
 import { LOCK_NAME } from './log/names.js';
-import { recoverWal as recover, type RecoverOptions, type VerifyReport, verifyWal as verify } from './recovery/recover.js';
+import {
+  logDirectoryPath,
+  type RecoverOptions,
+  recoverWal as recover,
+  type VerifyReport,
+  verifyWal as verify,
+} from './recovery/recover.js';
 import type { RecoveryReport } from './recovery/report.js';
+import { scanLog } from './recovery/scan.js';
+import { listSegments, removeLog } from './recovery/segment-file.js';
+import type { Directory } from './storage/directory.js';
 import { acquireLock } from './storage/lock.js';
+import { NodeDirectory } from './storage/node-directory.js';
 
 /**
  * Brings a store up to the log of `dbPath`: page files, a `Map` of pages, or a callback that is given every commit.
@@ -26,4 +36,43 @@ export function recoverWal(dbPath: string, options: RecoverOptions = {}): Promis
  */
 export function verifyWal(dbPath: string): Promise<VerifyReport> {
   return verify(dbPath);
+}
+
+/**
+ * Removes the log of `dbPath` with everything in it: for when the store holds all of it, or is not wanted.
+ *
+ * @returns names in the directory that are no part of a log; they were left, and the directory with them
+ * @throws {WalError} ERR_WAL_LOCKED, ERR_WAL_IO
+ */
+export function removeWal(dbPath: string): string[] {
+  const path = logDirectoryPath(dbPath);
+  if (!new NodeDirectory(path).exists()) return [];
+  const lock = acquireLock(path, LOCK_NAME);
+  try {
+    return removeLog(dbPath);
+  } finally {
+    lock.release();
+  }
+}
+
+/** One segment of a log. */
+export interface SegmentInfo {
+  readonly epoch: number;
+  readonly firstSeq: number;
+  /** The first sequence behind it; a mark segment has none of its own. */
+  readonly endSeq: number;
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly frames: number;
+}
+
+/** The segments of the proven log in a directory, in order. */
+export async function segmentsIn(directory: Directory): Promise<SegmentInfo[]> {
+  const segments: SegmentInfo[] = [];
+  for (const { file, header } of listSegments(directory, await scanLog(directory))) {
+    const { epoch, firstSeq, endSeq, fileOffset: offset, segmentBytes: bytes, frameCount: frames } = header;
+    segments.push({ epoch, firstSeq, endSeq, file, offset, bytes, frames });
+  }
+  return segments;
 }

@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events';
 import { monotonicMs } from './base/clock.js';
 import { invalidArgument, WalError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
-import { type Control, STATE, type StateName } from './epoch/control.js';
+import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
 import type { WaitOptions } from './epoch/mark-waiter.js';
 import { DurablePublication, type DurableRange } from './epoch/publication.js';
 import { readPublishedEnd } from './epoch/sealing.js';
@@ -17,6 +17,7 @@ import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import type { Lane } from './lane/lane.js';
 import { LOCK_NAME } from './log/names.js';
+import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
 import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
@@ -112,8 +113,10 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#writer = running.writer;
     this.#publication = new DurablePublication(control);
     this.#isTicking = settings.ticker;
+    const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
     // A flusher on this very thread could not run while an exit handler does.
-    this.#stopDraining = place.isThreaded ? drainAtExit(control, settings.exitFlushMs, () => void this.#host.flush().catch(() => undefined)) : () => undefined;
+    const exitFlushMs = place.isThreaded ? settings.exitFlushMs : 0;
+    this.#stopDraining = drainAtExit(control, exitFlushMs, askToFlush);
     void this.#host.ended().then(() => this.#onEnd());
   }
 
@@ -152,8 +155,7 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** `running`, `stalled` (the disk is full), `closing`, `closed` or `failed` (reopen to recover). */
   get state(): StateName {
-    const { state } = this.#control;
-    return (Object.keys(STATE) as StateName[]).find((name) => STATE[name] === state) as StateName;
+    return stateName(this.#control.state);
   }
 
   /** Whether the ticker runs. */
@@ -223,6 +225,11 @@ export class Wal extends EventEmitter<WalEvents> {
     return this.#hold.during(this.#host.files());
   }
 
+  /** The segments on disk, oldest first; reads and verifies the log, but for what is appended meanwhile. */
+  async segments(): Promise<SegmentInfo[]> {
+    return this.#hold.during(segmentsIn(this.directory));
+  }
+
   /**
    * Says that everything up to `throughSeq` is kept durably elsewhere: frees the log files wholly below it.
    *
@@ -230,9 +237,6 @@ export class Wal extends EventEmitter<WalEvents> {
    * Durability: the checkpoint record is synced before any file is recycled.
    */
   async checkpoint({ throughSeq }: { throughSeq: number }): Promise<void> {
-    if (!Number.isSafeInteger(throughSeq) || throughSeq < 0) {
-      throw invalidArgument('throughSeq must be a commit sequence.', { throughSeq });
-    }
     await this.#hold.during(this.#host.checkpoint(throughSeq));
   }
 

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { LOCK_NAME } from '../log/names.js';
 import { logDirectoryPath } from '../recovery/recover.js';
@@ -57,7 +57,10 @@ export function refuseExisting(dbPath: string, copies: number): void {
 export function removeUnusedLog(dbPath: string): boolean {
   const path = logDirectoryPath(dbPath);
   if (isUsedLog(path)) return false;
-  fs.rmSync(path, { recursive: true, force: true });
+  if (!exists(path)) return true;
+  fs.rmSync(join(path, LOCK_NAME), { force: true });
+  // Not recursive: whatever came there meanwhile stays.
+  attempt('remove the directory', path, () => fs.rmdirSync(path));
   return true;
 }
 

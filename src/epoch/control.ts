@@ -16,6 +16,11 @@ export const STATE = { running: 1, stalled: 2, closing: 3, closed: 4, failed: 5 
 export type StateName = keyof typeof STATE;
 export type StateCode = (typeof STATE)[StateName];
 
+/** The name of a state. */
+export function stateName(state: StateCode): StateName {
+  return (Object.keys(STATE) as StateName[]).find((name) => STATE[name] === state) as StateName;
+}
+
 /** How the flusher sleeps: who has to wake it. */
 export const SLEEP = {
   /** Awake, or about to look again: nobody needs to notify. */

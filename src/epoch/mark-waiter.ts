@@ -205,7 +205,8 @@ export class MarkWaiter {
 
 /** A wait for what is no sequence would never end. */
 function checkSeq(seq: number): void {
-  if (!Number.isSafeInteger(seq) || seq < 0) throw invalidArgument('seq must be a commit sequence.', { seq: String(seq) });
+  if (!Number.isSafeInteger(seq) || seq < 0)
+    throw invalidArgument('seq must be a commit sequence.', { seq: String(seq) });
 }
 
 function aborted(seq: number, signal: AbortSignal): WalError {

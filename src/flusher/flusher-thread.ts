@@ -201,8 +201,8 @@ export class FlusherThread {
   /** Notes durably that everything up to `throughSeq` is kept elsewhere, then recycles the files below it. */
   #takeCheckpoint(throughSeq: number): void {
     const durableSeq = this.#control.durableSeq.load();
-    if (throughSeq > durableSeq) {
-      throw invalidArgument(`A checkpoint through commit ${throughSeq} lies beyond the durable mark ${durableSeq}.`, {
+    if (!Number.isSafeInteger(throughSeq) || throughSeq < 0 || throughSeq > durableSeq) {
+      throw invalidArgument(`throughSeq is ${throughSeq}; it must be a commit up to the durable mark ${durableSeq}.`, {
         throughSeq,
         durableSeq,
       });

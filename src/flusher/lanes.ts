@@ -80,7 +80,9 @@ export class FlusherLanes {
     if (bounds === undefined) return undefined;
     const tally = this.#tally;
     tally.reset();
-    const all = this.#lanes.map((lane, index) => cutLane(lane, bounds.tails[index] as number, bounds.endSeq, this.#visitor));
+    const all = this.#lanes.map((lane, index) =>
+      cutLane(lane, bounds.tails[index] as number, bounds.endSeq, this.#visitor),
+    );
     const cuts = all.filter(({ frameCount }) => frameCount > 0);
     // Read last: a writer reaped after the tails were read may still be seen, one before it must be (I5).
     const { voids, deadGuards } = tally.voids(bounds, this.#deadGuards);

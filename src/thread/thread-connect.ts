@@ -40,7 +40,11 @@ export async function sendPort(target: number, key: string): Promise<MessagePort
   const { port1, port2 } = new MessageChannel();
   try {
     if (target === threadId) receiverOf(key)(port2);
-    else await Promise.race([postMessageToThread(target, { kind: KIND, key, port: port2 } satisfies ConnectMessage, [port2]), gone(port1)]);
+    else
+      await Promise.race([
+        postMessageToThread(target, { kind: KIND, key, port: port2 } satisfies ConnectMessage, [port2]),
+        gone(port1),
+      ]);
     return port1;
   } catch (cause) {
     port1.close();

@@ -25,7 +25,7 @@ const COMMITS = 400;
 const OPENING_MS = 30;
 const RECOVERY_MS = 250;
 
-const trials = { running: 0, opening: 0, recovering: 0 };
+const trials = { running: 0, opening: 0, opened: 0, recovering: 0 };
 const acknowledged = { total: 0, lost: 0 };
 const folders: string[] = [];
 
@@ -37,7 +37,8 @@ afterEach(() => {
 afterAll(() => {
   const cuts = trials.running + trials.opening + trials.recovering;
   if (cuts === 0) return;
-  const where = `${trials.running} while running, ${trials.opening} while opening, ${trials.recovering} while recovering`;
+  const where = `${trials.running} while running, ${trials.opening} from opening on, ` +
+    `${trials.opened} of them when it was open, ${trials.recovering} while recovering`;
   console.log(`power cuts: ${cuts} trials (${where}), ${acknowledged.total} acknowledged, ${acknowledged.lost} lost`);
   console.log(`power cuts: with ${cuts} trials and no failure, fewer than ${(300 / cuts).toFixed(2)}% fail (95%)`);
 });
@@ -82,7 +83,9 @@ class CutLog {
     await program.said('opening');
     await pause(this.#random() * OPENING_MS);
     trials.opening += 1;
-    return this.#cut(program);
+    const faults = await this.#cut(program);
+    if (program.events.some(({ event }) => event === 'opened')) trials.opened += 1;
+    return faults;
   }
 
   /** Cuts the power at a random moment of a recovery into the page file. */

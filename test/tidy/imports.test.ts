@@ -19,7 +19,12 @@ const RANKS: readonly (readonly string[])[] = [
 ];
 
 /** The bodies that worker entries run; besides them an entry imports only from thread. */
-const WORKER_BODIES = ['src/flusher/flusher.ts', 'src/epoch/ticker.ts', 'src/recovery/verify.ts'];
+const WORKER_BODIES = [
+  'src/flusher/run-flusher.ts',
+  'src/flusher/preallocator.ts',
+  'src/recovery/verify.ts',
+  'src/cli/replay/replay-writer.ts',
+];
 
 /** The public faces of the package: re-exports for its users, so nothing inside imports them. */
 const PUBLIC = ['src/index.ts', 'src/testing.ts'];

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { invalidArgument } from '../../base/errors.js';
+import { invalidArgument, WalError } from '../../base/errors.js';
 import { SPACE_COUNT_MAX } from '../../epoch/control.js';
 import { type FsyncPolicy, processEnvironment, resolveSettings, type SettingOptions } from '../../settings.js';
 import { EXIT } from '../exit-status.js';
@@ -16,6 +16,7 @@ import {
   pageFilePaths,
   refuseExisting,
   removeFiles,
+  removeUnusedLog,
   sha256OfFile,
 } from '../page-files.js';
 import { AckFile } from '../replay/acknowledgements.js';
@@ -134,8 +135,10 @@ async function run(
     isMade = true;
     return await start();
   } catch (thrown) {
-    // As soon as there is a log, the page files belong to it.
-    if (removeUnusedLog(db)) removeFiles([...(isMade ? paths : []), ...(ackFile === undefined ? [] : [ackFile])]);
+    // As soon as there is a log, the page files belong to it; and somebody else's lock is not ours to remove.
+    const isLocked = thrown instanceof WalError && thrown.code === 'ERR_WAL_LOCKED';
+    if (!isLocked && removeUnusedLog(db))
+      removeFiles([...(isMade ? paths : []), ...(ackFile === undefined ? [] : [ackFile])]);
     throw thrown;
   }
 }
