@@ -20,7 +20,7 @@ const writers = new Map<string, Promise<WalWriter>>();
  *
  * Threading: needs one turn of the main thread's event loop, once; appending does not.
  */
-export function connectWal(handle: WalHandle): Promise<WalWriter> {
+export async function connectWal(handle: WalHandle): Promise<WalWriter> {
   const { key } = checkHandle(handle);
   let writer = writers.get(key);
   if (writer === undefined) {

@@ -55,12 +55,10 @@ export class NodeDirectory implements Directory {
   }
 
   create(options: { sync: boolean }): void {
-    const first = attempt('create the directory', this.path, () => {
-      return fs.mkdirSync(this.path, { recursive: true, mode: DIRECTORY_MODE });
-    });
+    const first = attempt('create the directory', this.path, () => makeDirectories(this.path));
     if (!options.sync) return;
     // What was there already may come from a process that died before its sync, so its own entry is synced again.
-    const highest = first === undefined ? this.path : resolve(first);
+    const highest = first ?? this.path;
     for (let entry = this.path; ; entry = dirname(entry)) {
       syncDirectory(dirname(entry), { required: first !== undefined });
       if (entry === highest || entry === dirname(entry)) return;
@@ -230,6 +228,27 @@ function writeOnce(fd: number, batch: readonly Uint8Array[], position: number): 
   const [only] = batch;
   if (batch.length > 1 || only === undefined) return fs.writevSync(fd, batch, position);
   return fs.writeSync(fd, only, 0, only.length, position);
+}
+
+/**
+ * Makes a directory and those above it that are missing. Node's own way to do so hides a read-only file system behind
+ * ENOENT.
+ *
+ * @returns the highest directory made; undefined when `path` was one already
+ */
+function makeDirectories(path: string): string | undefined {
+  const make = (): void => fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  try {
+    make();
+    return path;
+  } catch (thrown) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
+    const parent = dirname(path);
+    if (errnoOf(thrown) !== 'ENOENT' || parent === path) throw thrown;
+    const first = makeDirectories(parent);
+    // Another process may have made the parent, and this one too, in the meantime.
+    return first === undefined ? makeAgain(path, make) : (make(), first);
+  }
 }
 
 /** Makes the entries of `path` durable. A parent that we may pass but not open is let be unless it is `required`. */

@@ -21,8 +21,8 @@ const CYCLES = process.env.WAL_TEST_CYCLES === undefined ? undefined : Number(pr
 const SECONDS = 15;
 const WORKERS = 3;
 const COMMITS = 400;
-/** An opening of such a log takes a few milliseconds, and a recovery by the command line a little longer. */
-const OPENING_MS = 30;
+/** An opening of such a log takes some tens of milliseconds, and a recovery by the command line a little longer. */
+const OPENING_MS = 100;
 const RECOVERY_MS = 250;
 
 const trials = { running: 0, opening: 0, opened: 0, recovering: 0 };

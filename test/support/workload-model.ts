@@ -22,6 +22,8 @@ export interface WorkloadPlan {
   readonly settings?: SettingOptions;
   /** Frees what lies below, right after opening. */
   readonly checkpointThrough?: number;
+  /** Leaves only so many descriptors of the process's limit. */
+  readonly descriptorsLeft?: number;
   /** Ends as a crash would, without closing. */
   readonly leavesOpen?: boolean;
 }

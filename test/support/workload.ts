@@ -103,10 +103,21 @@ async function runWorkers(plan: WorkloadPlan, handle: WalHandle): Promise<Worker
   return Promise.all(threads.map(async (thread) => (await once(thread, 'message'))[0] as WorkerOutcome));
 }
 
+/** Opens files until no more are to be had, then gives some back. */
+function takeDescriptors(left: number | undefined): void {
+  const taken: number[] = [];
+  try {
+    while (left !== undefined) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const descriptor of taken.slice(0, left)) closeSync(descriptor);
+  }
+}
+
 async function runMain(plan: WorkloadPlan): Promise<void> {
   mkdirSync(plan.acks, { recursive: true });
   say('opening');
   const settings = { pageSize: 512, lanes: plan.workers || 1, laneBytes: 16_384, logFileBytes: 65_536, ...plan.settings };
+  takeDescriptors(plan.descriptorsLeft);
   let wal: Wal;
   try {
     wal = await openWal(plan.db, settings);

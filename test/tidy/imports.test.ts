@@ -120,7 +120,7 @@ test.each([
   ['src/index.ts', './adapters/page-cache.js', undefined],
   ['src/cli/demo.ts', '../index.js', undefined],
   ['src/adapters/page-cache.ts', '../wal.js', undefined],
-  ['workers/flusher.ts', '../src/flusher/flusher.js', undefined],
+  ['workers/flusher.ts', '../src/flusher/run-flusher.js', undefined],
   ['workers/flusher.ts', '../src/thread/worker-port.js', undefined],
   ['bench/main.ts', '../src/index.js', undefined],
   ['test/unit/lane/ring.test.ts', '../../../src/lane/ring.js', undefined],

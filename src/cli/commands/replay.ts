@@ -156,15 +156,18 @@ function settingsOf(options: ReplayOptions): Pick<SettingOptions, 'lanes' | 'fsy
 /** An ack file in the place of an input or an output would destroy it. */
 function refuseSharedPaths({ base, wal, db, copies, ackFile }: ReplayOptions): void {
   if (ackFile === undefined) return;
-  const taken = [realpathSync(base), realpathSync(wal), ...pageFilePaths(resolve(db), copies)];
-  let path = resolve(ackFile);
-  try {
-    path = realpathSync(ackFile);
-  } catch {
-    // It is not there yet.
-  }
-  if (!taken.includes(path)) return;
+  const path = realPath(ackFile);
+  if (![base, wal, ...pageFilePaths(db, copies)].some((taken) => realPath(taken) === path)) return;
   throw invalidArgument(`--ack-file ${ackFile} is also an input or a page file of this replay.`, { path });
+}
+
+/** The path without links, as far as there is anything: an output is not there yet, and a pipe has no path. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 /** The result as `--json` prints it, but for what only the call knows. */

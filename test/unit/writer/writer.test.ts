@@ -57,7 +57,7 @@ describe('an append that waits for space', () => {
     for (const spoil of [
       (pages: { image: Uint8Array }[]) => pages.splice(0),
       (pages: { image: Uint8Array }[]) => void (pages[0]!.image = new Uint8Array(9000)),
-      (pages: { image: Uint8Array }[]) => void structuredClone(pages[0]!.image, { transfer: [pages[0]!.image.buffer] }),
+      (pages: { image: Uint8Array }[]) => void structuredClone(0, { transfer: [pages[0]!.image.buffer as ArrayBuffer] }),
     ]) {
       writer.append(bytes(7500));
       const pages = [{ pageNumber: 1, image: new Uint8Array(512) }];
