@@ -97,7 +97,9 @@ export class WalWriter {
 
   /** Whether the lane is at most half full: a hint, as for a stream. */
   get writable(): boolean {
-    return this.#isConnected && this.#control.isOpen() && this.#laneWriter.freeBytes() * 2 >= this.#laneWriter.lane.bytes;
+    return (
+      this.#isConnected && this.#control.isOpen() && this.#laneWriter.freeBytes() * 2 >= this.#laneWriter.lane.bytes
+    );
   }
 
   /** @internal */

@@ -228,7 +228,7 @@ export class Control {
     return this.#ops.load64(this.#sizes, space);
   }
 
-  /** Notes the size of a space in pages. Callers order their own size changes (design/protocol, "Contract"). */
+  /** Notes the size of a space in pages. Callers order their own size changes (design/overview.md). */
   setSizePages(space: number, pages: number): void {
     this.#ops.store64(this.#sizes, space, pages);
   }

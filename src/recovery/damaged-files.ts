@@ -1,5 +1,5 @@
 // Moves what `stop` discards out of the log's way before anything can overwrite it: a person, or a better tool, may
-// want it (protocol section 6). Names are built from numbers and are no log file names, so nothing here is read again.
+// want it (design/recovery.md). Names are built from numbers and are no log file names, so nothing here is read again.
 
 import { logFileName, UNFINISHED_SUFFIX } from '../log/names.js';
 import type { Directory } from '../storage/directory.js';

@@ -1,4 +1,4 @@
-// Opening a log so that a second crash at any point loses nothing (protocol section 6; design/recovery.md, "Opening").
+// Opening a log so that a second crash at any point loses nothing (design/recovery.md, "Opening").
 // Bytes just read from the cache need not be on disk (F10), so all above S is written again, into a new file under a
 // temporary name. Until that file has its final name the old files are the log, and nothing of them is overwritten
 // (R9). Not here: what a valid log is (scan.ts), and how the new file is built (opening-file.ts).

@@ -1,5 +1,5 @@
 // Finds out what a log directory holds, without changing anything: files, chain, how far it was synced (S), how it
-// ends, what is damaged (protocol section 6; design/recovery.md, "Order"). An error while reading is an error, never
+// ends, what is damaged (design/recovery.md, "Order"). An error while reading is an error, never
 // the end of the log (R3). Memory does not grow with the log.
 
 import { availableParallelism } from 'node:os';

@@ -31,7 +31,7 @@ export const CERTIFICATE_FLAG = {
 /** Segments start at multiples of this and are padded to it. */
 export const SEGMENT_ALIGNMENT = 4096;
 
-/** Header of a segment. `headerCrc` covers the 124 bytes before it. `previousDigest` chains the segments. */
+/** Header of a segment. `headerCrc` covers the 124 bytes before it. the `previous` fields chain the segments. */
 export const SEGMENT_HEADER = defineLayout('segment header', 128, [
   [0, 'u32', 'magic'],
   [4, 'u16', 'version'],

@@ -237,17 +237,25 @@ function writeOnce(fd: number, batch: readonly Uint8Array[], position: number): 
  * @returns the highest directory made; undefined when `path` was one already
  */
 function makeDirectories(path: string): string | undefined {
-  const make = (): void => fs.mkdirSync(path, { mode: DIRECTORY_MODE });
   try {
-    make();
-    return path;
+    return makeDirectory(path);
   } catch (thrown) {
-    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
     const parent = dirname(path);
     if (errnoOf(thrown) !== 'ENOENT' || parent === path) throw thrown;
     const first = makeDirectories(parent);
-    // Another process may have made the parent, and this one too, in the meantime.
-    return first === undefined ? makeAgain(path, make) : (make(), first);
+    const own = makeDirectory(path);
+    return first ?? own;
+  }
+}
+
+/** @returns `path`, or undefined when it was a directory already */
+function makeDirectory(path: string): string | undefined {
+  try {
+    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+    return path;
+  } catch (thrown) {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return undefined;
+    throw thrown;
   }
 }
 

@@ -47,7 +47,7 @@ export class InlineWorkload {
     return last.commit;
   }
 
-  /** Appends commits, as fast as the lane takes them; ends early when one is refused for another reason, and says why. */
+  /** Appends commits as fast as the lane takes them; ends early, with the reason, when one is refused for good. */
   async append(count: number): Promise<WalError | undefined> {
     const writer = this.#wal.connect();
     for (let done = 0; done < count; ) {

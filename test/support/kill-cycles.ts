@@ -126,7 +126,14 @@ class Cycle {
 
   async #killReplay(): Promise<void> {
     const { name, copies, writers, fsync, transactions, keepsLog, variables } = this.#choices;
-    const inputs = ['--base', tracePath(name, 'base.db.gz'), '--wal', tracePath(name, 'trace.db-wal.gz'), '--db', this.#db];
+    const inputs = [
+      '--base',
+      tracePath(name, 'base.db.gz'),
+      '--wal',
+      tracePath(name, 'trace.db-wal.gz'),
+      '--db',
+      this.#db,
+    ];
     const sizes = ['--copies', `${copies}`, '--writers', `${writers}`, '--stop-after', `${transactions}`];
     const others = ['--fsync', fsync, '--ack-file', this.#ackFile, ...(keepsLog ? ['--no-checkpoint'] : [])];
     const program = Program.cli(['replay', ...inputs, ...sizes, ...others], { variables });
@@ -153,7 +160,15 @@ class Cycle {
     const pageSize = (await traceOf(name)).trace.pageBytes;
     const settings = { fsync, pageSize, logFileBytes: Number(variables.LANEWAL_LOG_FILE_BYTES) };
     const acks = `${this.#ackFile}-none`;
-    const program = Program.workload({ db: this.#db, acks, run: 1, workers: 1, commits: 0, leavesOpen: true, settings });
+    const program = Program.workload({
+      db: this.#db,
+      acks,
+      run: 1,
+      workers: 1,
+      commits: 0,
+      leavesOpen: true,
+      settings,
+    });
     await program.said('opening');
     await this.#killSoon(program, 'opening', 30);
     if (program.events.some(({ event }) => event === 'refused')) this.#faults.push('the log could not be opened');
@@ -221,7 +236,8 @@ class Cycle {
         const model = new SerialReplay(trace, base);
         for (const txnId of present[copy] ?? []) model.apply(txnId - 1);
         const found = createHash('sha256').update(readFileSync(path)).digest('hex');
-        if (found !== model.sha256()) this.#faults.push(`copy ${copy} is not what its transactions make, the ${time} time`);
+        if (found !== model.sha256())
+          this.#faults.push(`copy ${copy} is not what its transactions make, the ${time} time`);
       }
     }
   }

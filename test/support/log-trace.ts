@@ -50,7 +50,12 @@ export class LogTrace {
   get namings(): TracedCall[] {
     return this.calls.filter(({ name, result, paths }) => {
       const isOurs = dirname(paths.at(-1) ?? '') === this.directory;
-      return name.startsWith('rename') && result === 0 && isOurs && parseLogFileName(basename(paths.at(-1) ?? '')) !== undefined;
+      return (
+        name.startsWith('rename') &&
+        result === 0 &&
+        isOurs &&
+        parseLogFileName(basename(paths.at(-1) ?? '')) !== undefined
+      );
     });
   }
 
@@ -72,7 +77,9 @@ export class LogTrace {
 
   /** What is wrong with how a log file got its final name, if anything is. */
   faultOfNaming({ paths: [from = '', to = ''], begin }: TracedCall): string | undefined {
-    const writes = this.calls.filter((call) => call.name.startsWith('pwrite') && call.paths[0] === from && call.begin < begin);
+    const writes = this.calls.filter(
+      (call) => call.name.startsWith('pwrite') && call.paths[0] === from && call.begin < begin,
+    );
     const header = writes.filter(({ offset }) => offset === 0).at(-1);
     if (header === undefined) return `${to} got its name without a header`;
     if (!isCovered(this.fileSyncs, from, header.end, begin)) return `${to} got its name before its header was synced`;
@@ -100,7 +107,9 @@ export function lineAcks(calls: readonly TracedCall[], folder: string): TracedAc
 
 /** What `inspect --json` prints, as far as it is used here. */
 export interface InspectedLog {
-  readonly segments: readonly { readonly frames: readonly { readonly seq: number; readonly txnId: number; readonly space: number }[] }[];
+  readonly segments: readonly {
+    readonly frames: readonly { readonly seq: number; readonly txnId: number; readonly space: number }[];
+  }[];
 }
 
 /** What each write of the ack file of a replay says: the last commit of the transactions it vouches for. */
@@ -130,10 +139,15 @@ function isSync({ name }: TracedCall): boolean {
 
 /** The segment that a write begins, if it does and it holds commits. Written whole, or it does not count. */
 function segmentOf(write: TracedCall, directory: string): TracedSegment | undefined {
-  const { data, paths: [path = ''], result } = write;
+  const {
+    data,
+    paths: [path = ''],
+    result,
+  } = write;
   const { at } = SEGMENT_HEADER;
   if (dirname(path) !== directory || data.length < SEGMENT_HEADER.bytes || result === undefined) return undefined;
-  if (data.readUInt32LE(at.magic) !== SEGMENT_MAGIC || data.readUInt16LE(at.kind) !== SEGMENT_KIND.epoch) return undefined;
+  if (data.readUInt32LE(at.magic) !== SEGMENT_MAGIC || data.readUInt16LE(at.kind) !== SEGMENT_KIND.epoch)
+    return undefined;
   if (result !== Number(data.readBigUInt64LE(at.segmentBytes))) return undefined;
   const [firstSeq, endSeq] = [at.firstSeq, at.endSeq].map((place) => Number(data.readBigUInt64LE(place)));
   return { path: join(directory, basename(path)), firstSeq: firstSeq ?? 0, endSeq: endSeq ?? 0, write };

@@ -2,8 +2,10 @@
 // a blocked main thread can follow it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { connectWal, type WalHandle } from '../../src/index.js';
 import { WalError } from '../../src/base/errors.js';
+import type { Commit } from '../../src/commit.js';
+import { connectWal } from '../../src/connect.js';
+import type { WalHandle } from '../../src/handle.js';
 
 /** What the thread does. */
 export type LogWorkerTask =
@@ -66,16 +68,16 @@ function appendForever(): void {
 }
 
 function serve(): void {
-  let last = writer.append({ operations: [{ code: 1, bytes: new Uint8Array(0) }] });
+  let last: Commit | undefined;
   const act = (request: LogWorkerRequest): LogWorkerAnswer => {
     if (request.ask === 'leave') {
       writer.disconnect();
-      port.close();
+      setImmediate(() => port.close());
       return {};
     }
     if (request.ask === 'waitDurable') {
-      last.waitDurable(request.timeoutMs);
-      return { seq: last.seq };
+      last?.waitDurable(request.timeoutMs);
+      return { seq: last?.seq ?? 0 };
     }
     const pieces = Math.max(1, Math.ceil(request.bytes / 2 ** 24));
     const bytes = new Uint8Array(Math.ceil(request.bytes / pieces));

@@ -4,7 +4,12 @@ import { runFlusher } from '../../src/flusher/run-flusher.js';
 import { serve } from '../../src/thread/worker-port.js';
 
 process.on('workerMessage', (message: unknown) => {
-  if (message === 'throw') throw new Error('told to');
+  // Not within the listener: Node hands what a listener throws back to the sender.
+  if (message === 'throw') {
+    setImmediate(() => {
+      throw new Error('told to');
+    });
+  }
   if (message === 'exit') process.exit(3);
 });
 

@@ -1,5 +1,5 @@
-// File systems that tests may fill, freeze and cut the power of: tmpfs, read-only views, ext4 and XFS in an image behind
-// a loop device. Everything mounted is unmounted again, at the latest when the process ends.
+// File systems that tests may fill, freeze and cut the power of: tmpfs, read-only views, ext4 and XFS in an image
+// behind a loop device. Everything mounted is unmounted again, at the latest when the process ends.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';

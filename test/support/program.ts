@@ -44,7 +44,9 @@ export class Program {
 
   constructor(command: readonly string[], variables: Variables = {}) {
     const [file = '', ...args] = command;
-    const own = Object.entries(process.env).filter(([name]) => !/^(LANEWAL_|NODE_OPTIONS$|UV_USE_IO_URING$)/.test(name));
+    const own = Object.entries(process.env).filter(
+      ([name]) => !/^(LANEWAL_|NODE_OPTIONS$|UV_USE_IO_URING$)/.test(name),
+    );
     const env = { ...Object.fromEntries(own), ...variables };
     this.#child = spawn(file, args, { env });
     this.#child.stdin.end();
@@ -66,7 +68,10 @@ export class Program {
   }
 
   /** The command line. */
-  static cli(args: readonly string[], { prefix = [], variables }: { prefix?: Prefix; variables?: Variables } = {}): Program {
+  static cli(
+    args: readonly string[],
+    { prefix = [], variables }: { prefix?: Prefix; variables?: Variables } = {},
+  ): Program {
     return new Program([...prefix, process.execPath, CLI, ...args], variables);
   }
 

@@ -24,12 +24,15 @@ export interface TracedCall {
   readonly offset: number | undefined;
 }
 
-const CALLS = 'write,pwrite64,pwritev,fdatasync,fsync,rename,renameat,renameat2,unlink,mkdir,mkdirat,ftruncate,sync_file_range';
+const CALLS =
+  'write,pwrite64,pwritev,fdatasync,fsync,rename,renameat,renameat2,unlink,mkdir,mkdirat,ftruncate,sync_file_range';
 
 /** Why strace cannot be used here; undefined when it can. */
 export function whyNoStrace(): string | undefined {
   if (process.platform !== 'linux') return 'strace exists on Linux only';
-  const { status, error, stderr } = spawnSync('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'], { encoding: 'utf8' });
+  const { status, error, stderr } = spawnSync('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true'], {
+    encoding: 'utf8',
+  });
   if (error !== undefined) return 'strace is not installed (apt-get install strace)';
   return status === 0 ? undefined : `strace cannot trace here: ${stderr.trim()}`;
 }
@@ -38,7 +41,21 @@ export function whyNoStrace(): string | undefined {
 export function straceTo(file: string, ...inject: string[]): Prefix {
   rmSync(file, { force: true });
   // io_uring would hide calls from strace; Node's synchronous calls never use it.
-  const options = ['-f', '--seccomp-bpf', '-qq', '-y', '-x', '-s', '128', '-e', 'signal=none', '-o', file, '-e', `trace=${CALLS}`];
+  const options = [
+    '-f',
+    '--seccomp-bpf',
+    '-qq',
+    '-y',
+    '-x',
+    '-s',
+    '128',
+    '-e',
+    'signal=none',
+    '-o',
+    file,
+    '-e',
+    `trace=${CALLS}`,
+  ];
   return ['strace', ...options, ...inject.flatMap((each) => ['-e', `inject=${each}`])];
 }
 
@@ -91,10 +108,13 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', v
 
 /** The bytes of a string as strace prints it. */
 function unescaped(text: string): Buffer {
-  const plain = text.replaceAll(/\\(?:x([0-9a-f]{2})|([0-7]{1,3})|(.))/g, (_, hex: string, octal: string, other: string) => {
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
-    return ESCAPES[other] ?? other;
-  });
+  const plain = text.replaceAll(
+    /\\(?:x([0-9a-f]{2})|([0-7]{1,3})|(.))/g,
+    (_, hex: string, octal: string, other: string) => {
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8));
+      return ESCAPES[other] ?? other;
+    },
+  );
   return Buffer.from(plain, 'latin1');
 }

@@ -5,7 +5,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type RecoveryReport, type ReplayCommit, recoverWal } from '../../src/index.js';
 import {
-  type Ack, imageOf, pageNumbersOf, readAcks, splitTxnId, WORKLOAD_PAGE_BYTES, WORKLOAD_PAGES,
+  type Ack,
+  imageOf,
+  pageNumbersOf,
+  readAcks,
+  splitTxnId,
+  WORKLOAD_PAGE_BYTES,
+  WORKLOAD_PAGES,
 } from './workload-model.js';
 
 /** What all checks together found. */
@@ -75,10 +81,14 @@ export class WorkloadCheck {
     const known = this.#known[seq];
     if (known !== undefined && known !== id) return [`commit ${seq} was transaction ${known} and is now ${id}`];
     const images = new Map<number, Uint8Array>();
-    for (const record of commit.records()) if (record.kind === 'page') images.set(record.pageNumber, record.image.slice());
+    for (const record of commit.records())
+      if (record.kind === 'page') images.set(record.pageNumber, record.image.slice());
     const wanted = pageNumbersOf(id);
     const isWhole = wanted.length === images.size && commit.recordCount === wanted.length;
-    if (!isWhole || wanted.some((page) => !Buffer.from(imageOf(id, page)).equals(images.get(page) ?? new Uint8Array()))) {
+    if (
+      !isWhole ||
+      wanted.some((page) => !Buffer.from(imageOf(id, page)).equals(images.get(page) ?? new Uint8Array()))
+    ) {
       return [`commit ${seq} is not what transaction ${id} wrote`];
     }
     if (known !== undefined) return [];
@@ -91,7 +101,8 @@ export class WorkloadCheck {
   #compare({ checkpointUsed, lastSeq, voids }: RecoveryReport, found: readonly number[]): string[] {
     const faults: string[] = [];
     const first = (checkpointUsed ?? 0) + 1;
-    if (found.some((seq, index) => seq !== first + index)) faults.push(`the commits found are not ${first} and on, in order`);
+    if (found.some((seq, index) => seq !== first + index))
+      faults.push(`the commits found are not ${first} and on, in order`);
     const end = Math.max(lastSeq, checkpointUsed ?? 0);
     if (end !== this.lastSeq) faults.push(`the log ends with commit ${end}; ${this.lastSeq} was there before`);
     if (voids !== 0) faults.push(`${voids} commits are void, and no writer died`);
@@ -112,7 +123,9 @@ export class WorkloadCheck {
   #countLost(): void {
     const acks = readAcks(this.#acks);
     this.#acknowledged = acks.length;
-    this.#lost = acks.filter(({ seq, txnId }) => this.#known[seq] !== txnId).map((ack) => ({ ...ack, found: this.#known[ack.seq] }));
+    this.#lost = acks
+      .filter(({ seq, txnId }) => this.#known[seq] !== txnId)
+      .map((ack) => ({ ...ack, found: this.#known[ack.seq] }));
   }
 }
 

@@ -95,7 +95,10 @@ export function ackLine({ seq, txnId }: Ack): string {
 
 /** Reads acknowledgement lines; a last one that is not whole was never given. */
 export function parseAcks(text: string): Ack[] {
-  return [...text.matchAll(/^ack (\d+) (\d+)\n/gm)].map(([, seq, txnId]) => ({ seq: Number(seq), txnId: Number(txnId) }));
+  return [...text.matchAll(/^ack (\d+) (\d+)\n/gm)].map(([, seq, txnId]) => ({
+    seq: Number(seq),
+    txnId: Number(txnId),
+  }));
 }
 
 /** All acknowledgements in a folder, of one run or of all. */

@@ -8,7 +8,15 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type Commit, connectWal, openWal, type Wal, type WalHandle, WalError, type WalWriter } from '../../src/index.js';
+import {
+  type Commit,
+  connectWal,
+  openWal,
+  type Wal,
+  WalError,
+  type WalHandle,
+  type WalWriter,
+} from '../../src/index.js';
 import { seeded } from './crash-directory.js';
 import { ackLine, imageOf, pageNumbersOf, txnIdOf, type WorkerOutcome, type WorkloadPlan } from './workload-model.js';
 
@@ -116,7 +124,13 @@ function takeDescriptors(left: number | undefined): void {
 async function runMain(plan: WorkloadPlan): Promise<void> {
   mkdirSync(plan.acks, { recursive: true });
   say('opening');
-  const settings = { pageSize: 512, lanes: plan.workers || 1, laneBytes: 16_384, logFileBytes: 65_536, ...plan.settings };
+  const settings = {
+    pageSize: 512,
+    lanes: plan.workers || 1,
+    laneBytes: 16_384,
+    logFileBytes: 65_536,
+    ...plan.settings,
+  };
   takeDescriptors(plan.descriptorsLeft);
   let wal: Wal;
   try {
@@ -134,7 +148,13 @@ async function runMain(plan: WorkloadPlan): Promise<void> {
     await wal.checkpoint({ throughSeq: plan.checkpointThrough }).catch(({ code }) => say('unchecked', { code }));
   }
   const outcomes = await runWorkers(plan, wal.handle);
-  const closed = plan.leavesOpen === true ? 'left' : await wal.close().then(() => 'closed', ({ code }) => code as string);
+  const closed =
+    plan.leavesOpen === true
+      ? 'left'
+      : await wal.close().then(
+          () => 'closed',
+          ({ code }) => code as string,
+        );
   say('done', { outcomes, closed, marks: wal.marks(), counters: wal.counters(), state: wal.state });
 }
 

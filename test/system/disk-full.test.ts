@@ -1,8 +1,8 @@
 // Goal: a disk that is full, read-only, forbidden or out of descriptors costs time or gives a typed error, and never a
 // commit. Method: small file systems of our own, filled to the last block and freed again; limits set from outside.
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWal, recoverWal, type Wal } from '../../src/index.js';
@@ -55,7 +55,7 @@ async function makeLog(diskBytes = 2 ** 20): Promise<void> {
 }
 
 describe.skipIf(reason !== undefined)('a full disk', () => {
-  test.each([0, 1, 2, 3, 7, 12])('with %i free blocks stalls the log, and nothing is lost when space is back', async (blocks) => {
+  test.each([0, 1, 2, 3, 7, 12])('with %i free blocks stalls the log, and nothing is lost', async (blocks) => {
     mountTmpfs(disk, 2 ** 20);
     const wal = await openWal(db, SETTINGS);
     const stalled = once(wal, 'stalled');
@@ -125,8 +125,14 @@ describe.skipIf(reason !== undefined)('a disk that refuses', () => {
     await makeLog();
     const view = join(folder, 'view');
     mountReadOnly(view, disk);
-    await expect(openWal(join(view, 'app.db'), SETTINGS)).rejects.toMatchObject({ code: 'ERR_WAL_IO', details: { errno: 'EROFS' } });
-    await expect(openWal(join(view, 'new.db'), SETTINGS)).rejects.toMatchObject({ code: 'ERR_WAL_IO', details: { errno: 'EROFS' } });
+    await expect(openWal(join(view, 'app.db'), SETTINGS)).rejects.toMatchObject({
+      code: 'ERR_WAL_IO',
+      details: { errno: 'EROFS' },
+    });
+    await expect(openWal(join(view, 'new.db'), SETTINGS)).rejects.toMatchObject({
+      code: 'ERR_WAL_IO',
+      details: { errno: 'EROFS' },
+    });
     expect(existsSync(join(disk, 'new.db-wal'))).toBe(false);
     expect(await recoverWal(join(view, 'app.db'), { dryRun: true })).toMatchObject({ lastSeq: 20, tail: 'clean' });
     expect(await runCli(['inspect', join(view, 'app.db')])).toMatchObject({ firstSeq: 1, lastSeq: 20 });
@@ -139,35 +145,50 @@ describe.skipIf(reason !== undefined)('a disk that refuses', () => {
     const forbidden = join(disk, 'forbidden');
     mkdirSync(forbidden, { mode: 0o755 });
     const refused = await asNobody(() => openWal(join(forbidden, 'new.db'), SETTINGS));
-    expect(refused).toMatchObject({ code: 'ERR_WAL_IO', details: { errno: 'EACCES', path: join(forbidden, 'new.db-wal') } });
+    expect(refused).toMatchObject({
+      code: 'ERR_WAL_IO',
+      details: { errno: 'EACCES', path: join(forbidden, 'new.db-wal') },
+    });
     expect(readdirSync(forbidden)).toEqual([]);
-    expect(await asNobody(() => openWal(db, SETTINGS))).toMatchObject({ code: 'ERR_WAL_IO', details: { errno: 'EACCES' } });
+    expect(await asNobody(() => openWal(db, SETTINGS))).toMatchObject({
+      code: 'ERR_WAL_IO',
+      details: { errno: 'EACCES' },
+    });
     expect(await asNobody(() => recoverWal(db, { dryRun: true }))).toMatchObject({ code: 'ERR_WAL_IO' });
     await expectRecovered();
   });
+});
 
-  test('a limit on the size of files is a typed error, and the log opens without it', async () => {
+describe.skipIf(reason !== undefined)('a limit of the process', () => {
+  test('on the size of files is a typed error, and the log opens without it', async () => {
     await makeLog();
-    const before = readdirSync(`${db}-wal`).filter((name) => !name.startsWith('spare-')).sort();
+    const before = readdirSync(`${db}-wal`)
+      .filter((name) => !name.startsWith('spare-'))
+      .sort();
     const settings = { ...SETTINGS, logFileBytes: 2 ** 17 };
     const events = await runWorkload(openOnly({ settings }), ['prlimit', '--fsize=100000']);
     expect(events.at(-1)).toMatchObject({ event: 'refused', code: 'ERR_WAL_IO', cause: 'EFBIG' });
-    expect(readdirSync(`${db}-wal`).filter((name) => /^[0-9a-f]{16}\.wal$|^lock$/.test(name)).sort()).toEqual(before);
+    expect(
+      readdirSync(`${db}-wal`)
+        .filter((name) => /^[0-9a-f]{16}\.wal$|^lock$/.test(name))
+        .sort(),
+    ).toEqual(before);
     expect((await runWorkload(openOnly({ settings }))).at(-1)).toMatchObject({ event: 'done', closed: 'closed' });
     await expectRecovered();
   });
 
-  test('running out of descriptors anywhere is a typed error, and the log opens with enough of them', async () => {
+  test('on descriptors, whoever meets it, is a typed error, and the log opens with enough', async () => {
     await makeLog();
     const codes: unknown[] = [];
-    for (let left = 0; codes.at(-1) !== 'opened' && left < 40; left += 2) {
-      const events = await runWorkload(openOnly({ descriptorsLeft: left }), ['prlimit', '--nofile=80']);
+    for (const descriptorsLeft of [0, 1, 3, 6, 12, 90]) {
+      const events = await runWorkload(openOnly({ descriptorsLeft }), ['prlimit', '--nofile=128']);
       const refused = events.find(({ event }) => event === 'refused');
-      codes.push(events.some(({ event }) => event === 'opened') ? 'opened' : refused?.code);
+      codes.push(events.at(-1)?.event === 'done' ? 'opened' : refused?.code);
     }
+    expect(codes[0]).toBe('ERR_WAL_IO');
     expect(codes.at(-1)).toBe('opened');
-    expect(codes.length).toBeGreaterThan(1);
-    expect(new Set(codes.slice(0, -1))).toEqual(new Set(['ERR_WAL_IO']));
+    // Where the flusher's thread is what cannot start, the log counts as failed.
+    expect(codes.every((code) => code === 'opened' || code === 'ERR_WAL_IO' || code === 'ERR_WAL_POISONED')).toBe(true);
     await expectRecovered();
   });
 
@@ -180,7 +201,10 @@ describe.skipIf(reason !== undefined)('a disk that refuses', () => {
 async function asNobody(attempt: () => Promise<Wal | unknown>): Promise<unknown> {
   process.seteuid?.(NOBODY);
   try {
-    return await attempt().then(() => 'done', (thrown: unknown) => thrown);
+    return await attempt().then(
+      () => 'done',
+      (thrown: unknown) => thrown,
+    );
   } finally {
     process.seteuid?.(0);
   }

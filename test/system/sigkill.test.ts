@@ -1,5 +1,5 @@
-// Goal: a process that dies hard loses nothing that it acknowledged. Method: a few cycles of support/kill-cycles.ts; the
-// deep suite has many.
+// Goal: a process that dies hard loses nothing that it acknowledged. Method: a few cycles of support/kill-cycles.ts;
+// the deep suite has many.
 
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -10,15 +10,18 @@ import { testSeed } from '../support/workload-check.js';
 
 const CYCLES = 8;
 
-test.skipIf(process.platform === 'win32')('a killed replay loses no acknowledged transaction and keeps no part of another', async () => {
-  const seed = testSeed('sigkill');
-  const folder = scratchFolder('sigkill');
-  try {
-    for (let cycle = 0; cycle < CYCLES; cycle += 1) {
-      const { faults, story } = await runKillCycle(folder, seeded(seed + cycle));
-      expect({ cycle, story, faults }).toEqual({ cycle, story, faults: [] });
+test.skipIf(process.platform === 'win32')(
+  'a killed replay loses no acknowledged transaction, and keeps no part of any',
+  async () => {
+    const seed = testSeed('sigkill');
+    const folder = scratchFolder('sigkill');
+    try {
+      for (let cycle = 0; cycle < CYCLES; cycle += 1) {
+        const { faults, story } = await runKillCycle(folder, seeded(seed + cycle));
+        expect({ cycle, story, faults }).toEqual({ cycle, story, faults: [] });
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  },
+);

@@ -11,7 +11,7 @@ import { LogThread } from '../support/log-threads.js';
 import { scratchFolder } from '../support/program.js';
 import { randomStream } from '../unit/cli/seeded.js';
 
-const ROUNDS = 25;
+const ROUNDS = 12;
 const SETTINGS = { pageSize: 512, lanes: 2, laneBytes: 65_536, logFileBytes: 2 ** 20 };
 
 let folder = '';
@@ -40,8 +40,8 @@ describe('a writer terminated at a random moment', () => {
     const random = randomStream(seed);
     const db = join(folder, 'db');
     const wal = await openWal(db, SETTINGS);
-    // Three threads and the main one on two lanes: the dead share theirs with the living.
-    const steady = await Promise.all([LogThread.start(wal, 'appendDurably'), LogThread.start(wal, 'appendDurably')]);
+    // Two threads and the main one on two lanes: the dead share theirs with the living.
+    const steady = [await LogThread.start(wal, 'appendDurably')];
     for (let round = 0; round < ROUNDS; round += 1) {
       const victim = await LogThread.start(wal, 'appendForever');
       victim.blockUntil(random(120));
@@ -75,9 +75,7 @@ describe('a writer terminated at a random moment', () => {
       thread.blockUntil(3);
       await thread.worker.terminate();
       // The lane is free once the flusher has heard of it.
-      const reaped = wal.counters().writersReaped;
       while (wal.counters().writersReaped <= round) await wal.files();
-      expect(wal.counters().writersReaped).toBeGreaterThanOrEqual(reaped);
     }
     expect((await first.ask({ ask: 'append', bytes: 10 })).lane).toBe(first.lane);
     await first.ask({ ask: 'leave' });
@@ -88,8 +86,9 @@ describe('a writer terminated at a random moment', () => {
 describe('the death of the flusher', () => {
   const workerUrls = { flusher: new URL('../support/mortal-flusher.js', import.meta.url).href };
 
-  async function kill(wal: Wal, how: 'throw' | 'exit'): Promise<void> {
-    await postMessageToThread(wal.handle.flusherThreadId, how).catch(() => undefined);
+  /** Not awaited: a thread that dies of a message never answers it. */
+  function kill(wal: Wal, how: 'throw' | 'exit'): void {
+    void postMessageToThread(wal.handle.flusherThreadId, how).catch(() => undefined);
   }
 
   test.each(['throw', 'exit'] as const)('by %s fails the log and everybody is told', async (how) => {
@@ -101,8 +100,10 @@ describe('the death of the flusher', () => {
     const durable = wal.marks().durableSeq;
     expect((await thread.ask({ ask: 'append', bytes: 10 })).seq).toBe(durable + 1);
     const waiting = codeOf(wal.durable({ seq: durable + 100 }));
-    const blocked = thread.ask({ ask: 'append', bytes: 10 }).then(() => thread.ask({ ask: 'waitDurable', timeoutMs: 20_000 }));
-    await kill(wal, how);
+    const blocked = thread
+      .ask({ ask: 'append', bytes: 10 })
+      .then(() => thread.ask({ ask: 'waitDurable', timeoutMs: 20_000 }));
+    kill(wal, how);
     expect((await failed).code).toBe('ERR_WAL_POISONED');
     expect(await waiting).toBe('ERR_WAL_OUTCOME_UNKNOWN');
     // Durable before the flusher died, or not: never left waiting.

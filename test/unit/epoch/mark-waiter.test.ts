@@ -121,7 +121,9 @@ describe('a wait without blocking', () => {
   test.each([Number.NaN, -1, 1.5, '3', undefined, null, 2 ** 53])('for the sequence %s is refused', async (seq) => {
     const { durable, holds } = rig();
     expect(await outcome(durable.wait(seq as number))).toBe('ERR_WAL_INVALID_ARGUMENT');
-    expect(() => durable.waitBlocking(seq as number, 1)).toThrow(expect.objectContaining({ code: 'ERR_WAL_INVALID_ARGUMENT' }));
+    expect(() => durable.waitBlocking(seq as number, 1)).toThrow(
+      expect.objectContaining({ code: 'ERR_WAL_INVALID_ARGUMENT' }),
+    );
     expect(holds.count).toBe(0);
   });
 
@@ -222,7 +224,10 @@ describe('publication', () => {
       control.durableSeq.store(4);
       control.setState(end);
       while (ranges.length < 2) await new Promise((resolve) => setImmediate(resolve));
-      expect(ranges.map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual([[1, 3], [4, 4]]);
+      expect(ranges.map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq])).toEqual([
+        [1, 3],
+        [4, 4],
+      ]);
     }
   });
 

@@ -13,7 +13,11 @@ const lane = (guard: number, tail = 0) => ({ guard: word(guard), tail: word(tail
 
 describe('the bounds of an epoch', () => {
   test('end at the counter when no guard is set', () => {
-    expect(readSealBounds(5, word(9), [lane(0, 64), lane(0, 128)])).toEqual({ firstSeq: 5, endSeq: 9, tails: [64, 128] });
+    expect(readSealBounds(5, word(9), [lane(0, 64), lane(0, 128)])).toEqual({
+      firstSeq: 5,
+      endSeq: 9,
+      tails: [64, 128],
+    });
   });
 
   test('I3: end at the lowest guard that is set', () => {
@@ -94,7 +98,10 @@ describe('the tally of an epoch', () => {
     tally.size(9, 1, 90);
     tally.size(8, 3, 80);
     tally.size(5, 1, 50);
-    expect(tally.sizes()).toEqual([{ space: 1, pages: 90 }, { space: 3, pages: 80 }]);
+    expect(tally.sizes()).toEqual([
+      { space: 1, pages: 90 },
+      { space: 3, pages: 80 },
+    ]);
   });
 
   test('has no voids when every sequence has a frame', () => {
@@ -104,24 +111,48 @@ describe('the tally of an epoch', () => {
 
   test('I6: a void lies within a dead guard of its own', () => {
     const explain = (...deadGuards: [number, number][]) =>
-      tallyOf(1, 4).voids(bounds(1, 5), deadGuards.map(([first, end]) => ({ first, end })));
+      tallyOf(1, 4).voids(
+        bounds(1, 5),
+        deadGuards.map(([first, end]) => ({ first, end })),
+      );
     expect(explain([2, 3], [3, 4])).toEqual({ voids: [2, 3], deadGuards: [] });
     expect(explain([1, 9], [3, 4])).toEqual({ voids: [2, 3], deadGuards: [] });
     expect(explain([1, 9], [1, 4], [1, 3])).toEqual({ voids: [2, 3], deadGuards: [{ first: 1, end: 9 }] });
-    for (const guards of [[], [[2, 4]], [[2, 3], [2, 3]], [[3, 4], [3, 9]], [[1, 2], [4, 9]]] as [number, number][][]) {
-      expect(() => explain(...guards), JSON.stringify(guards)).toThrow(expect.objectContaining({ code: 'ERR_WAL_INVARIANT' }));
+    for (const guards of [
+      [],
+      [[2, 4]],
+      [
+        [2, 3],
+        [2, 3],
+      ],
+      [
+        [3, 4],
+        [3, 9],
+      ],
+      [
+        [1, 2],
+        [4, 9],
+      ],
+    ] as [number, number][][]) {
+      expect(() => explain(...guards), JSON.stringify(guards)).toThrow(
+        expect.objectContaining({ code: 'ERR_WAL_INVARIANT' }),
+      );
     }
   });
 
   test('I6: voids are explained exactly when each can have a dead guard of its own', () => {
     const guard = fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 }));
-    const law = fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 8 })), fc.array(guard, { maxLength: 5 }), (present, list) => {
-      const deadGuards = list.map(([first, length]) => ({ first, end: first + length }));
-      const voids = [1, 2, 3, 4, 5, 6, 7, 8].filter((seq) => !present.includes(seq));
-      const act = () => tallyOf(...present).voids(bounds(1, 9), deadGuards);
-      if (isMatched(voids, deadGuards)) expect(act().voids).toEqual(voids);
-      else expect(act).toThrow();
-    });
+    const law = fc.property(
+      fc.uniqueArray(fc.integer({ min: 1, max: 8 })),
+      fc.array(guard, { maxLength: 5 }),
+      (present, list) => {
+        const deadGuards = list.map(([first, length]) => ({ first, end: first + length }));
+        const voids = [1, 2, 3, 4, 5, 6, 7, 8].filter((seq) => !present.includes(seq));
+        const act = () => tallyOf(...present).voids(bounds(1, 9), deadGuards);
+        if (isMatched(voids, deadGuards)) expect(act().voids).toEqual(voids);
+        else expect(act).toThrow();
+      },
+    );
     fc.assert(law, { ...seeded('voids and dead guards match'), numRuns: 500 });
   });
 });
@@ -131,6 +162,12 @@ function isMatched(voids: readonly number[], guards: readonly { first: number; e
   const [seq, ...rest] = voids;
   if (seq === undefined) return true;
   return guards.some(
-    ({ first, end }, index) => first <= seq && seq < end && isMatched(rest, guards.filter((_, other) => other !== index)),
+    ({ first, end }, index) =>
+      first <= seq &&
+      seq < end &&
+      isMatched(
+        rest,
+        guards.filter((_, other) => other !== index),
+      ),
   );
 }

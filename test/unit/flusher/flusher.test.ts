@@ -202,7 +202,10 @@ describe('a full disk', () => {
     expect(rig.control.state).toBe(STATE.running);
     expect(rig.control.durableSeq.load()).toBe(2);
     expect(rig.events).toEqual(['stalled ERR_WAL_STORAGE_FULL', 'synced', 'resumed', 'synced']);
-    expect((await rig.recovered()).map(({ seq, value }) => [seq, value])).toEqual([[1, 7], [2, 8]]);
+    expect((await rig.recovered()).map(({ seq, value }) => [seq, value])).toEqual([
+      [1, 7],
+      [2, 8],
+    ]);
   });
 
   test('is looked at again after 20 ms, then twice as long each time, up to a second', async () => {
@@ -255,7 +258,9 @@ describe('a full disk', () => {
     expect(rig.control.state).toBe(STATE.running);
     expect(rig.control.durableSeq.load()).toBe(last);
     expect(rig.count('rotated')).toBe(1);
-    expect((await rig.recovered()).map(({ seq }) => seq)).toEqual(Array.from({ length: last }, (_, index) => index + 1));
+    expect((await rig.recovered()).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: last }, (_, index) => index + 1),
+    );
   });
 
   test('does not keep a close from ending when all is written, nor is a mark worth a stall', async () => {
@@ -292,23 +297,26 @@ describe('a full disk', () => {
 });
 
 describe('a failure', () => {
-  test.each(['sync', 'write'] as const)('of a %s is final: the log fails and nothing is tried again', async (failing) => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
-    const rig = await Rig.open({ directory });
-    rig.append(onePage(1));
-    const flushed = codeOf(rig.flusher.flush());
-    const doneBefore = directory.done.length;
-    directory.failNext(failing);
-    expect(rig.settle()).toEqual({ kind: 'ended' });
-    expect(await flushed).toBe('ERR_WAL_POISONED');
-    expect(rig.control.state).toBe(STATE.failed);
-    expect(rig.control.durableSeq.load()).toBe(0);
-    expect(rig.events.at(-1)).toBe('failed ERR_WAL_IO');
-    expect(rig.step(1000)).toEqual({ kind: 'ended' });
-    expect(directory.done.slice(doneBefore).filter((each) => each.startsWith('sync'))).toEqual([]);
-    expect(await codeOf(rig.flusher.flush())).toBe('ERR_WAL_POISONED');
-    expect(await codeOf(rig.flusher.close())).toBe('ERR_WAL_POISONED');
-  });
+  test.each(['sync', 'write'] as const)(
+    'of a %s is final: the log fails and nothing is tried again',
+    async (failing) => {
+      const directory = new FaultyDirectory(new MemoryDirectory());
+      const rig = await Rig.open({ directory });
+      rig.append(onePage(1));
+      const flushed = codeOf(rig.flusher.flush());
+      const doneBefore = directory.done.length;
+      directory.failNext(failing);
+      expect(rig.settle()).toEqual({ kind: 'ended' });
+      expect(await flushed).toBe('ERR_WAL_POISONED');
+      expect(rig.control.state).toBe(STATE.failed);
+      expect(rig.control.durableSeq.load()).toBe(0);
+      expect(rig.events.at(-1)).toBe('failed ERR_WAL_IO');
+      expect(rig.step(1000)).toEqual({ kind: 'ended' });
+      expect(directory.done.slice(doneBefore).filter((each) => each.startsWith('sync'))).toEqual([]);
+      expect(await codeOf(rig.flusher.flush())).toBe('ERR_WAL_POISONED');
+      expect(await codeOf(rig.flusher.close())).toBe('ERR_WAL_POISONED');
+    },
+  );
 
   test('of a sync because the disk is full is as final as any other', async () => {
     const directory = new FaultyDirectory(new MemoryDirectory());

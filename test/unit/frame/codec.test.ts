@@ -1,7 +1,13 @@
 // Frame headers: the inverse law, and every flipped bit, foreign seed and impossible length refused.
 
 import { describe, expect, test } from 'vitest';
-import { decodeFrameHeader, encodeFrameHeader, type FrameHeader, frameSeed, reseedFrameHeader } from '../../../src/frame/codec.js';
+import {
+  decodeFrameHeader,
+  encodeFrameHeader,
+  type FrameHeader,
+  frameSeed,
+  reseedFrameHeader,
+} from '../../../src/frame/codec.js';
 import { FRAME_BYTES_MAX, FRAME_HEADER, FRAME_KIND } from '../../../src/frame/layout.js';
 import { ByteRing } from '../../../src/memory/byte-ring.js';
 
@@ -44,7 +50,9 @@ test('a frame of another log or incarnation never passes, until it is given the 
   for (const seed of seeds) {
     const bytes = encoded();
     expect(decodeFrameHeader(bytes, 128, seed)).toBeTypeOf('string');
-    expect(reseedFrameHeader(bytes, seed)).toBe((decodeFrameHeader(bytes, 128, seed) as { headerCrc: number }).headerCrc);
+    expect(reseedFrameHeader(bytes, seed)).toBe(
+      (decodeFrameHeader(bytes, 128, seed) as { headerCrc: number }).headerCrc,
+    );
     expect(decodeFrameHeader(bytes, 128, seed)).toMatchObject(HEADER);
   }
 });

@@ -2,11 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FRAME_ALIGNMENT, FRAME_HEADER } from '../../../src/frame/layout.js';
 import { decodeFrameHeader } from '../../../src/frame/codec.js';
+import { FRAME_ALIGNMENT, FRAME_HEADER } from '../../../src/frame/layout.js';
+import { advance, bytesBetween, Lane } from '../../../src/lane/lane.js';
 import { cutLane, type LaneCut } from '../../../src/lane/lane-reader.js';
 import { frameBytesFor, LaneWriter, type SequenceSource } from '../../../src/lane/lane-writer.js';
-import { advance, bytesBetween, Lane } from '../../../src/lane/lane.js';
 import { decodeRecord } from '../../../src/record/codec.js';
 import { checked, operation } from '../../support/flusher-rig.js';
 import { isTerminated, SteppedAtomics } from '../../support/stepped-atomics.js';
@@ -79,7 +79,10 @@ describe('the ring', () => {
         expect(writer.tryAppend(checked(operation(1500, 7)), 0)).toBe(1);
         expect(writer.tryAppend(checked(operation(start % 97, 8)), 0)).toBe(2);
         const cut = cutAll(lane);
-        expect(framesOf(cut).map(({ seq, bytes }) => [seq, bytes])).toEqual([[1, 1500], [2, start % 97]]);
+        expect(framesOf(cut).map(({ seq, bytes }) => [seq, bytes])).toEqual([
+          [1, 1500],
+          [2, start % 97],
+        ]);
         expect(bytesBetween(lane.head.load(), cut.end)).toBe(cut.bytes);
       }
     }
@@ -194,14 +197,25 @@ describe('a cut', () => {
 
   test('tells of sizes with the sequence of their commit', () => {
     const { lane, writer } = laneAt(advance(0, LANE_BYTES - 128));
-    writer.tryAppend(checked({ sizes: [{ space: 1, pages: 7 }, { space: 0, pages: 9 }] }), 0);
+    writer.tryAppend(
+      checked({
+        sizes: [
+          { space: 1, pages: 7 },
+          { space: 0, pages: 9 },
+        ],
+      }),
+      0,
+    );
     const sizes: number[][] = [];
     cutLane(lane, lane.tail.load(), 99, {
       frame: () => undefined,
       size: (...size) => void sizes.push(size),
       jumbo: () => lane.buffer,
     });
-    expect(sizes).toEqual([[1, 1, 7], [1, 0, 9]]);
+    expect(sizes).toEqual([
+      [1, 1, 7],
+      [1, 0, 9],
+    ]);
   });
 
   test('puts the bytes of a jumbo in the place of its reference', () => {
@@ -220,7 +234,11 @@ describe('a cut', () => {
       },
     });
     expect(asked).toEqual([77]);
-    expect(framesOf(cut).map(({ seq, value, bytes }) => [seq, value, bytes])).toEqual([[1, 1, 20], [2, 2, 10_000], [3, 3, 30]]);
+    expect(framesOf(cut).map(({ seq, value, bytes }) => [seq, value, bytes])).toEqual([
+      [1, 1, 20],
+      [2, 2, 10_000],
+      [3, 3, 30],
+    ]);
     expect(cut).toMatchObject({ frameCount: 3, jumboCount: 1, jumboBytes: jumbo.frame.byteLength });
     expect(cut.bytes).toBe(cut.pieces.reduce((sum, piece) => sum + piece.length, 0));
     expect(cut.end).toBe(lane.tail.load());

@@ -15,7 +15,14 @@ function directoryWith(...names: string[]): MemoryDirectory {
 
 describe('the pool', () => {
   test('finds the spares that are there and ignores everything else', () => {
-    const names = ['spare-0003.wal', 'spare-0001.wal', 'spare-1.wal', 'spare-0002.wal.new', '0000000000000001.wal', 'lock'];
+    const names = [
+      'spare-0003.wal',
+      'spare-0001.wal',
+      'spare-1.wal',
+      'spare-0002.wal.new',
+      '0000000000000001.wal',
+      'lock',
+    ];
     expect(new SparePool(directoryWith(...names), true).count).toBe(2);
   });
 
@@ -75,7 +82,17 @@ describe('a spare', () => {
     const file = directory.open(order.name, 'read');
     expect(file.size()).toBe(order.bytes);
     const operations = directory.done.map((each) => each.split(' ')[0]);
-    expect(operations).toEqual(['create', 'write', 'write', 'write', 'sync', 'rename', 'syncDirectory', 'close', 'open']);
+    expect(operations).toEqual([
+      'create',
+      'write',
+      'write',
+      'write',
+      'sync',
+      'rename',
+      'syncDirectory',
+      'close',
+      'open',
+    ]);
   });
 
   test('that is cancelled leaves nothing', () => {

@@ -81,7 +81,9 @@ describe('the ring of bytes', () => {
   });
 
   test.each([0, 3, 48])('a ring of %i bytes does not exist', (size) => {
-    expect(() => ByteRing.wrapping(new Uint8Array(size))).toThrow(expect.objectContaining({ code: 'ERR_WAL_INVARIANT' }));
+    expect(() => ByteRing.wrapping(new Uint8Array(size))).toThrow(
+      expect.objectContaining({ code: 'ERR_WAL_INVARIANT' }),
+    );
   });
 
   test('over plain memory positions are offsets', () => {
@@ -150,7 +152,12 @@ describe('the turn', () => {
   test('moves with every announcement and notifies only when somebody sleeps', () => {
     const shared = buffer();
     let notified = 0;
-    const ops: AtomicOps = { ...atomics, notify: () => void (notified += 1) };
+    const ops: AtomicOps = {
+      ...atomics,
+      notify: () => {
+        notified += 1;
+      },
+    };
     const [word, sleepers] = [new Word32(ops, shared, 0), new Word32(ops, shared, 1)];
     const turn = new Turn(word, sleepers);
     const seen = turn.load();

@@ -30,7 +30,11 @@ const page = fc.record({
   before: fc.option(image, { nil: undefined }),
   space,
 });
-const operationOf = fc.record({ code: fc.maxSafeNat().map((code) => code || 1), bytes: fc.uint8Array({ maxLength: 40 }), space });
+const operationOf = fc.record({
+  code: fc.maxSafeNat().map((code) => code || 1),
+  bytes: fc.uint8Array({ maxLength: 40 }),
+  space,
+});
 
 describe('records', () => {
   test('decode to what was encoded, sizes first, also across the end of a ring', () => {
@@ -48,7 +52,8 @@ describe('records', () => {
         const expected: unknown[] = [{ kind: 'size', space: 9, pages: 2 ** 48 }];
         for (const each of commit.pages) expected.push({ kind: 'page', ...each });
         for (const each of operations) expected.push({ kind: 'operation', ...each });
-        const plain = (record: object) => JSON.stringify(record, (_, value) => (value instanceof Uint8Array ? [...value] : value));
+        const plain = (record: object) =>
+          JSON.stringify(record, (_, value) => (value instanceof Uint8Array ? [...value] : value));
         const decoded = decodeAll(new Uint8Array(payload));
         if (typeof decoded === 'string') throw new Error(decoded);
         const sorted = (record: object) => plain(Object.fromEntries(Object.entries(record).sort()));

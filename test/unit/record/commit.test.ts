@@ -57,7 +57,15 @@ describe('a bad argument is refused with its own code', () => {
   });
 
   test.each(['image', 'before'])('%s', (name) => {
-    const wrong = [null, 'x', [], {}, new ArrayBuffer(PAGE_BYTES), new Uint16Array(256), new DataView(new ArrayBuffer(512))];
+    const wrong = [
+      null,
+      'x',
+      [],
+      {},
+      new ArrayBuffer(PAGE_BYTES),
+      new Uint16Array(256),
+      new DataView(new ArrayBuffer(512)),
+    ];
     const lengths = [0, PAGE_BYTES - 1, PAGE_BYTES + 1].map((length) => new Uint8Array(length));
     for (const value of [...wrong, ...lengths]) {
       expect(verdict({ pages: [{ ...page, [name]: value }] }), String(value)).toBe('ERR_WAL_INVALID_ARGUMENT');
@@ -85,7 +93,10 @@ describe('a bad argument is refused with its own code', () => {
   });
 
   test('a size given twice', () => {
-    const twice = [{ space: 2, pages: 1 }, { space: 2, pages: 1 }];
+    const twice = [
+      { space: 2, pages: 1 },
+      { space: 2, pages: 1 },
+    ];
     expect(verdict({ sizes: twice })).toBe('ERR_WAL_INVALID_ARGUMENT');
     expect(verdict({ dbSizePages: 1, sizes: [{ space: 0, pages: 1 }] })).toBe('ERR_WAL_INVALID_ARGUMENT');
   });
@@ -130,21 +141,42 @@ describe('a bad argument is refused with its own code', () => {
 
 describe('a good commit', () => {
   test.each<[string, CommitInput]>([
-    ['with everything', {
-      txnId: 2n ** 64n - 1n, txnEpoch: 2 ** 53 - 1, beginSeq: 2 ** 53 - 1, dbSizePages: 3,
-      pages: [page, { ...page, before: image, space: 3 }], operations: [{ code: 2 ** 53 - 1, bytes: image, space: 2 }],
-      sizes: [{ space: 2, pages: 0 }],
-    }],
+    [
+      'with everything',
+      {
+        txnId: 2n ** 64n - 1n,
+        txnEpoch: 2 ** 53 - 1,
+        beginSeq: 2 ** 53 - 1,
+        dbSizePages: 3,
+        pages: [page, { ...page, before: image, space: 3 }],
+        operations: [{ code: 2 ** 53 - 1, bytes: image, space: 2 }],
+        sizes: [{ space: 2, pages: 0 }],
+      },
+    ],
     ['with an empty operation', { operations: [{ code: 1, bytes: new Uint8Array(0) }] }],
     ['with a size alone', { dbSizePages: 0 }],
     ['with the same page twice', { pages: [page, page] }],
-    ['with images that are views and buffers', {
-      pages: [{ pageNumber: 1, image: new Uint8Array(new SharedArrayBuffer(1024), 100, 512) }, { pageNumber: 2, image: Buffer.alloc(512) }],
-    }],
-    ['with undefined wherever that is allowed', {
-      txnId: undefined, txnEpoch: undefined, beginSeq: undefined, pages: [{ ...page, before: undefined, space: undefined }],
-      operations: undefined, dbSizePages: undefined, sizes: undefined,
-    }],
+    [
+      'with images that are views and buffers',
+      {
+        pages: [
+          { pageNumber: 1, image: new Uint8Array(new SharedArrayBuffer(1024), 100, 512) },
+          { pageNumber: 2, image: Buffer.alloc(512) },
+        ],
+      },
+    ],
+    [
+      'with undefined wherever that is allowed',
+      {
+        txnId: undefined,
+        txnEpoch: undefined,
+        beginSeq: undefined,
+        pages: [{ ...page, before: undefined, space: undefined }],
+        operations: undefined,
+        dbSizePages: undefined,
+        sizes: undefined,
+      },
+    ],
   ])('%s takes exactly the bytes that the check says', (_, input) => {
     const commit = checkCommit(input, bounds);
     const bytes = new Uint8Array(commit.recordsBytes + 64);

@@ -15,8 +15,12 @@ function attempt(options: unknown, environment: Record<string, string | undefine
 }
 
 const REFUSED = 'ERR_WAL_INVALID_ARGUMENT';
-const numbers = SETTINGS.flatMap(({ name, variable, rule }) => (rule.kind === 'number' ? [{ name, variable, rule }] : []));
-const choices = SETTINGS.flatMap(({ name, variable, rule }) => (rule.kind === 'choice' ? [{ name, variable, rule }] : []));
+const numbers = SETTINGS.flatMap(({ name, variable, rule }) =>
+  rule.kind === 'number' ? [{ name, variable, rule }] : [],
+);
+const choices = SETTINGS.flatMap(({ name, variable, rule }) =>
+  rule.kind === 'choice' ? [{ name, variable, rule }] : [],
+);
 
 describe.each(numbers)('$name', ({ name, variable, rule }) => {
   const good = [rule.min, rule.max].filter((value) => rule.also?.holds(value) ?? true);
@@ -68,21 +72,24 @@ describe.each(choices)('$name', ({ name, variable, rule }) => {
 });
 
 describe('where a value comes from', () => {
-  test.each(SETTINGS.filter(({ variable }) => variable !== undefined).map(({ name, variable, rule }) => ({ name, variable, rule })))(
-    'an option goes before $variable, which goes before the default',
-    ({ name, variable, rule }) => {
-      const [one, other] = rule.kind === 'choice' ? rule.choices : [String(8192), String(16_384)];
-      const inBounds = rule.kind === 'number' && rule.max < 16_384 ? [String(rule.min), String(rule.max)] : [one, other];
-      const [low, high] = rule.kind === 'number' && rule.min > 8192 ? ['65536', '131072'] : inBounds;
-      const as = (text: string | undefined) => (rule.kind === 'number' ? Number(text) : text);
-      const environment = { [variable as string]: low };
-      expect(resolveSettings({}, {})[name].source).toBe('default');
-      expect(resolveSettings({}, environment)[name]).toEqual({ value: as(low), source: 'environment' });
-      const options = { [name]: as(high) } as SettingOptions;
-      expect(resolveSettings(options, environment)[name]).toEqual({ value: as(high), source: 'option' });
-      expect(resolveSettings({ [name]: undefined }, environment)[name].source).toBe('environment');
-    },
-  );
+  test.each(
+    SETTINGS.filter(({ variable }) => variable !== undefined).map(({ name, variable, rule }) => ({
+      name,
+      variable,
+      rule,
+    })),
+  )('an option goes before $variable, which goes before the default', ({ name, variable, rule }) => {
+    const [one, other] = rule.kind === 'choice' ? rule.choices : [String(8192), String(16_384)];
+    const inBounds = rule.kind === 'number' && rule.max < 16_384 ? [String(rule.min), String(rule.max)] : [one, other];
+    const [low, high] = rule.kind === 'number' && rule.min > 8192 ? ['65536', '131072'] : inBounds;
+    const as = (text: string | undefined) => (rule.kind === 'number' ? Number(text) : text);
+    const environment = { [variable as string]: low };
+    expect(resolveSettings({}, {})[name].source).toBe('default');
+    expect(resolveSettings({}, environment)[name]).toEqual({ value: as(low), source: 'environment' });
+    const options = { [name]: as(high) } as SettingOptions;
+    expect(resolveSettings(options, environment)[name]).toEqual({ value: as(high), source: 'option' });
+    expect(resolveSettings({ [name]: undefined }, environment)[name].source).toBe('environment');
+  });
 
   test('every default is one that would be taken', () => {
     for (const isMainThread of [true, false]) {
@@ -118,7 +125,14 @@ describe('what is refused', () => {
   test('worker files that are no URLs as text, or of workers that do not exist', () => {
     const workerUrls = { flusher: 'file:///a.js', verifier: 'file:///b.js' };
     expect(attempt({ workerUrls })).toMatchObject({ workerUrls });
-    const bad = [null, 'file:///a.js', { flusher: 5 }, { flusher: 'a.js' }, { flusher: new URL('file:///a.js') }, { flushr: 'file:///a.js' }];
+    const bad = [
+      null,
+      'file:///a.js',
+      { flusher: 5 },
+      { flusher: 'a.js' },
+      { flusher: new URL('file:///a.js') },
+      { flushr: 'file:///a.js' },
+    ];
     for (const urls of bad) expect(attempt({ workerUrls: urls }), JSON.stringify(urls)).toBe(REFUSED);
   });
 
@@ -130,7 +144,11 @@ describe('what is refused', () => {
         return (thrown as WalError).details;
       }
     };
-    expect(refusal({ lanes: 0 })).toMatchObject({ whence: "option 'lanes'", value: '0', bounds: expect.stringContaining('65535') });
+    expect(refusal({ lanes: 0 })).toMatchObject({
+      whence: "option 'lanes'",
+      value: '0',
+      bounds: expect.stringContaining('65535'),
+    });
     const details = refusal({}, { LANEWAL_LANE_BYTES: ' 5000 ' });
     expect(details).toMatchObject({ whence: 'variable LANEWAL_LANE_BYTES', value: ' 5000 ' });
   });

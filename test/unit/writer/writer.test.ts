@@ -56,8 +56,8 @@ describe('an append that waits for space', () => {
     const { wal, writer } = await open();
     for (const spoil of [
       (pages: { image: Uint8Array }[]) => pages.splice(0),
-      (pages: { image: Uint8Array }[]) => void (pages[0]!.image = new Uint8Array(9000)),
-      (pages: { image: Uint8Array }[]) => void structuredClone(0, { transfer: [pages[0]!.image.buffer as ArrayBuffer] }),
+      (pages: { image: Uint8Array }[]) => pages.splice(0, 1, { ...pages[0]!, image: new Uint8Array(9000) }),
+      (pages: { image: Uint8Array }[]) => structuredClone(0, { transfer: [pages[0]!.image.buffer as ArrayBuffer] }),
     ]) {
       writer.append(bytes(7500));
       const pages = [{ pageNumber: 1, image: new Uint8Array(512) }];
@@ -72,7 +72,10 @@ describe('an append that waits for space', () => {
   test('as a jumbo takes the commit as it was when it was called', async () => {
     const { wal, directory, writer } = await open({ maxJumboBytes: 0 });
     writer.append(bytes(20_000));
-    const pages = Array.from({ length: 30 }, (_, index) => ({ pageNumber: index + 1, image: new Uint8Array(512).fill(7) }));
+    const pages = Array.from({ length: 30 }, (_, index) => ({
+      pageNumber: index + 1,
+      image: new Uint8Array(512).fill(7),
+    }));
     const sizes = [{ space: 0, pages: 30 }];
     const waiting = writer.appendAsync({ pages, sizes });
     pages.length = 1;
