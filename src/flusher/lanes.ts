@@ -69,11 +69,6 @@ export class FlusherLanes {
     return this.#lanes.some((lane) => lane.guard.load() !== GUARD_IDLE);
   }
 
-  /** Whether a writer that might be dead holds anything: then the host has to look at its ports soon. */
-  isHeld(): boolean {
-    return this.isGuarded() || this.#lanes.some((lane) => lane.lock.isHeld());
-  }
-
   /** Seals the epoch that starts at `firstSeq`, or undefined when there is nothing to seal yet. */
   seal(epoch: number, firstSeq: number): SealedEpoch | undefined {
     const bounds = readSealBounds(firstSeq, this.#control.commitSeqNext, this.#lanes);

@@ -1,4 +1,5 @@
-// A directory around another one that notes every operation and fails those it is told to. What fails has not been done.
+// A directory around another one that notes every operation and fails those it is told to. What fails has not been
+// done.
 
 import { WalError } from '../../src/base/errors.js';
 import type { Directory, LogFile, OpenMode } from '../../src/storage/directory.js';

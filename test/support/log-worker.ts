@@ -1,5 +1,5 @@
-// A thread that appends to somebody else's log. It says when it is connected; how far it is stands in shared memory, so that
-// a blocked main thread can follow it.
+// A thread that appends to somebody else's log. It says when it is connected; how far it is stands in shared memory,
+// so that a blocked main thread can follow it.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { WalError } from '../../src/base/errors.js';

@@ -1,5 +1,5 @@
-// Atomic operations that stop, or let somebody else in, at a chosen one: a thread that is terminated or preempted between
-// any two operations of a protocol, on one thread and every time at the same place.
+// Atomic operations that stop, or let somebody else in, at a chosen one: a thread that is terminated or preempted
+// between any two operations of a protocol, on one thread and every time at the same place.
 
 import { type AtomicOps, atomics } from '../../src/memory/atomics.js';
 

@@ -52,7 +52,7 @@ describe('an append that waits for space', () => {
     expect(wal.marks().durableSeq).toBe(2);
   });
 
-  test('reads the commit again when there is space: what is no commit any more is refused, and the log goes on', async () => {
+  test('reads the commit again when there is space, and refuses what is none any more', async () => {
     const { wal, writer } = await open();
     for (const spoil of [
       (pages: { image: Uint8Array }[]) => pages.splice(0),
