@@ -1,6 +1,7 @@
 // From an opened log on disk to a running one: shared memory, flusher, handle, this thread's writer. The second half of
 // openWal; wal.ts sequences it behind the lock and recovery.
 
+import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
 import { Control, MEMORY_VERSION } from './epoch/control.js';
 import { FlusherHost } from './flusher/flusher-host.js';
@@ -44,7 +45,7 @@ export async function startLog(
 ): Promise<RunningLog> {
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
   for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);
-  const lanes = Array.from({ length: settings.lanes }, (_, index) => Lane.create(index, settings.laneBytes));
+  const lanes = createLanes(settings);
   const { path } = place.directory;
   const start: FlusherStart = {
     directoryPath: path,
@@ -74,5 +75,21 @@ export async function startLog(
     maxParallelCommitBytes: settings.maxParallelCommitBytes,
     appendTimeoutMs: resolved.appendTimeoutMs.source === 'default' ? undefined : settings.appendTimeoutMs,
   };
-  return { settings, control, lanes, host, handle, writer: await connectWal(handle) };
+  try {
+    return { settings, control, lanes, host, handle, writer: await connectWal(handle) };
+  } catch (error) {
+    // The lock is released behind this: nobody may be left who writes.
+    await host.close();
+    throw error;
+  }
+}
+
+function createLanes({ lanes, laneBytes }: Settings): Lane[] {
+  try {
+    return Array.from({ length: lanes }, (_, index) => Lane.create(index, laneBytes));
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const message = `There is no memory for ${lanes} lanes of ${laneBytes} bytes; set fewer or smaller ones.`;
+    throw new WalError('ERR_WAL_INVALID_ARGUMENT', message, { lanes, laneBytes }, cause);
+  }
 }

@@ -70,7 +70,7 @@ export interface Attachment {
  * Threading: the opening thread owns the log; others connect with `wal.handle`. When the owner ends, the log ends.
  * Source: design/recovery.md.
  */
-export function openWal(dbPath: string, options: OpenOptions = {}): Promise<Wal> {
+export async function openWal(dbPath: string, options: OpenOptions = {}): Promise<Wal> {
   if (typeof dbPath !== 'string' || dbPath === '')
     throw invalidArgument('The path of a log must be a non-empty string.');
   const directory = new NodeDirectory(`${dbPath}-wal`);
@@ -217,7 +217,9 @@ export class Wal extends EventEmitter<WalEvents> {
   async stop(): Promise<void> {
     if (!this.#isTicking) return;
     this.#isTicking = false;
-    await this.#hold.during(this.#host.flush().then(() => this.#host.setTicking(false)));
+    await this.flush();
+    // Unless it was started again meanwhile.
+    if (!this.#isTicking) await this.#hold.during(this.#host.setTicking(false));
   }
 
   /** The log files, oldest first. */

@@ -3,10 +3,10 @@
 
 import { monotonicMs } from './base/clock.js';
 import { WalError } from './base/errors.js';
+import { checkWaitBounds, startTimer } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
 import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
-import { checkWaitBounds, startTimer } from './epoch/wait-bounds.js';
 import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';

@@ -1,7 +1,11 @@
 // A bound on how long somebody waits for work that goes on regardless.
 
+import { checkWaitBounds, startTimer } from './wait-bounds.js';
+
 /**
  * Settles like `work`, or rejects with `timedOut()` after `timeoutMs`; undefined means no bound.
+ *
+ * @throws {WalError} ERR_WAL_INVALID_ARGUMENT for a bound that is no number of milliseconds
  *
  * The work is not cancelled; a later rejection of it is not reported again.
  */
@@ -10,10 +14,10 @@ export async function withTimeout<T>(
   timeoutMs: number | undefined,
   timedOut: () => Error,
 ): Promise<T> {
-  if (timeoutMs === undefined) return work;
+  checkWaitBounds({ timeoutMs });
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(timedOut()), timeoutMs);
+    timer = startTimer(timeoutMs, () => reject(timedOut()));
   });
   work.catch(() => undefined);
   try {

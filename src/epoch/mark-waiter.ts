@@ -7,9 +7,9 @@
 import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument, WalError } from '../base/errors.js';
+import { checkWaitBounds, startTimer, type WaitOptions } from '../base/wait-bounds.js';
 import type { Turn } from '../memory/turn.js';
 import { type Control, STATE } from './control.js';
-import { checkWaitBounds, startTimer, type WaitOptions } from './wait-bounds.js';
 
 export type { WaitOptions };
 

@@ -24,7 +24,7 @@ const TURN_MS = 5;
 /**
  * How long the flusher looks at the demand word before it sleeps: a writer that commits again at once finds it awake.
  */
-const SPIN_MS = 0.05;
+const SPIN_MS = 0.1;
 
 /** A connected writer. */
 interface Writer {

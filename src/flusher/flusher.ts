@@ -181,6 +181,11 @@ export class Flusher {
       if (nowMs >= this.#demandedSinceMs + this.#settings.maxFlushDelayMs) return true;
     }
     if (this.#isTicking && nowMs >= this.#unsealedSinceMs + this.#settings.epochIntervalMs) return true;
+    return this.#isPressed();
+  }
+
+  /** So much is staged that it does not wait for the tick. */
+  #isPressed(): boolean {
     return this.#lanes.isAnyHalfFull() || this.#lanes.stagedBytes() >= this.#settings.maxParallelCommitBytes;
   }
 
@@ -326,7 +331,8 @@ export class Flusher {
     }
     // Overdue and yet not done: a guard holds it back. Its writer wakes us when it publishes, or it is dead and the
     // host hears of it; either way it is looked at again soon.
-    if (this.#requests.length > 0 || this.#closing !== undefined || untilMs <= nowMs) {
+    const isOverdue = untilMs <= nowMs || (isUnsealed && this.#isPressed());
+    if (this.#requests.length > 0 || this.#closing !== undefined || isOverdue) {
       return { kind: 'sleep', sleep: SLEEP.idle, untilMs: nowMs + HELD_BACK_MS };
     }
     return { kind: 'sleep', sleep: isUnsealed ? SLEEP.untilTick : SLEEP.idle, untilMs };

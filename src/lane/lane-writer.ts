@@ -94,7 +94,7 @@ export class LaneWriter {
   encodeJumbo(commit: CheckedCommit, jumboId: number): Jumbo {
     const frameBytes = frameBytesFor(commit.recordsBytes);
     assert(frameBytes <= FRAME_BYTES_MAX, 'an oversized commit was refused before');
-    const frame = new SharedArrayBuffer(frameBytes);
+    const frame = allocate(frameBytes);
     // New memory is zero, so the padding behind the records is too.
     encodeRecords(ByteRing.flat(new Uint8Array(frame)), FRAME_HEADER.bytes, commit);
     return { jumboId, frame };
@@ -201,4 +201,13 @@ export function checkFrameSize(commit: CheckedCommit): void {
       frameBytes,
     },
   );
+}
+
+function allocate(frameBytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(frameBytes);
+  } catch (cause) {
+    const message = `There is no memory for a commit of ${frameBytes} bytes. Split it.`;
+    throw new WalError('ERR_WAL_RECORD_TOO_LARGE', message, { frameBytes }, cause);
+  }
 }

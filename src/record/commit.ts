@@ -114,6 +114,9 @@ export function checkCommit(input: CommitInput, bounds: CommitBounds): CheckedCo
 function listOf<T>(list: readonly T[] | undefined, name: string): readonly T[] {
   if (list === undefined) return NONE;
   if (!Array.isArray(list)) throw invalidArgument(`${name} must be an array.`);
+  // A loop, because array methods pass over holes.
+  for (const each of list)
+    if (typeof each !== 'object' || each === null) throw invalidArgument(`${name} must hold objects.`);
   return list;
 }
 

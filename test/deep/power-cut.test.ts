@@ -1,6 +1,9 @@
 // Goal: a power cut loses nothing that was acknowledged, wherever it strikes, and a second one while the log is being
 // opened or recovered does not either. Method: the workload runs on a real ext4 or XFS behind a loop device and writes
 // its acknowledgements elsewhere; the file system is stopped at a random moment, mounted again, recovered and compared.
+// Only what was acknowledged before the cut began counts: unlike a machine the program lives on for a moment, and a sync
+// that is under way when the file system is stopped returns success even when the new size of the file is lost (seen on
+// ext4 and XFS with nothing but write and fdatasync). What such syncs vouched for is printed as overtaken.
 //
 // WAL_TEST_CYCLES: cycles of each file system and policy; otherwise 15 seconds of each.
 
@@ -25,7 +28,7 @@ const COMMITS = 400;
 const RECOVERY_MS = 250;
 
 const trials = { running: 0, opening: 0, opened: 0, recovering: 0 };
-const acknowledged = { total: 0, lost: 0 };
+const acknowledged = { total: 0, lost: 0, overtaken: 0 };
 const folders: string[] = [];
 
 afterEach(() => {
@@ -40,6 +43,9 @@ afterAll(() => {
     `${trials.running} while running, ${trials.opening} from opening on, ` +
     `${trials.opened} of them when it was open, ${trials.recovering} while recovering`;
   console.log(`power cuts: ${cuts} trials (${where}), ${acknowledged.total} acknowledged, ${acknowledged.lost} lost`);
+  console.log(
+    `power cuts: ${acknowledged.overtaken} more were acknowledged by syncs that a cut overtook, and are gone`,
+  );
   if (acknowledged.lost > 0) return;
   console.log(`power cuts: with ${cuts} trials and no failure, fewer than ${(300 / cuts).toFixed(2)}% fail (95%)`);
 });
@@ -90,7 +96,7 @@ class CutLog {
     // Polling is what watches a file that another process writes.
     while (!program.isOver && readAcks(this.#acks, this.#run).length < enough) await pause(1);
     trials.running += 1;
-    return this.#cut(program);
+    return this.#cut(program, true);
   }
 
   /** Cuts the power a random moment after the workload began to open the log. */
@@ -120,12 +126,17 @@ class CutLog {
     return Program.workload({ db: this.#db, acks: this.#acks, run: this.#run, workers: WORKERS, ...plan });
   }
 
-  async #cut(program: Program): Promise<string[]> {
+  async #cut(program: Program, isRunning = false): Promise<string[]> {
+    const given = isRunning ? readAcks(this.#acks, this.#run) : [];
     this.#disk.cut();
     await program.kill();
     this.#disk.unmount();
     this.#disk.mount();
-    return this.check.recover();
+    const faults = await this.check.recover(given);
+    const seqs = new Set(given.map(({ seq }) => seq));
+    const late = isRunning ? readAcks(this.#acks, this.#run).filter(({ seq }) => !seqs.has(seq)) : [];
+    acknowledged.overtaken += late.filter((ack) => !this.check.has(ack)).length;
+    return faults;
   }
 }
 

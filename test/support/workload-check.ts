@@ -28,7 +28,7 @@ export class WorkloadCheck {
   readonly #known: number[] = [0];
   readonly #pages = new Uint8Array(WORKLOAD_PAGES * WORKLOAD_PAGE_BYTES);
   #lost: (Ack & { found: number | undefined })[] = [];
-  #acknowledged = 0;
+  readonly #given: Ack[] = [];
 
   constructor(db: string, acks: string) {
     this.#db = db;
@@ -40,8 +40,13 @@ export class WorkloadCheck {
     return this.#known.length - 1;
   }
 
+  /** Whether the commit of an acknowledgement was found. */
+  has({ seq, txnId }: Ack): boolean {
+    return this.#known[seq] === txnId;
+  }
+
   get tally(): CheckTally {
-    return { acknowledged: this.#acknowledged, lost: this.#lost.length };
+    return { acknowledged: this.#given.length, lost: this.#lost.length };
   }
 
   /** The acknowledgements that were broken, for a failure's message. */
@@ -52,9 +57,12 @@ export class WorkloadCheck {
   /**
    * Recovers into a callback, then into the page file.
    *
+   * @param acks - acknowledgements given since the last recovery; left out, all that are in the folder
    * @returns what is wrong; empty when all is well
    */
-  async recover(): Promise<string[]> {
+  async recover(acks?: readonly Ack[]): Promise<string[]> {
+    if (acks === undefined) this.#given.splice(0, Number.POSITIVE_INFINITY, ...readAcks(this.#acks));
+    else this.#given.push(...acks);
     const faults: string[] = [];
     const found: number[] = [];
     const report = await recoverWal(this.#db, { into: (commit) => void faults.push(...this.#take(commit, found)) });
@@ -121,11 +129,8 @@ export class WorkloadCheck {
   }
 
   #countLost(): void {
-    const acks = readAcks(this.#acks);
-    this.#acknowledged = acks.length;
-    this.#lost = acks
-      .filter(({ seq, txnId }) => this.#known[seq] !== txnId)
-      .map((ack) => ({ ...ack, found: this.#known[ack.seq] }));
+    const lost = this.#given.filter((ack) => !this.has(ack));
+    this.#lost = lost.map((ack) => ({ ...ack, found: this.#known[ack.seq] }));
   }
 }
 

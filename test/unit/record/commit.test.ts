@@ -118,6 +118,11 @@ describe('a bad argument is refused with its own code', () => {
     }
   });
 
+  test.each(['pages', 'operations', 'sizes'])('%s that hold something else than objects', (name) => {
+    for (const each of [undefined, null, 5, 'x']) expect(verdict({ [name]: [each] }), String(each)).toBe('ERR_WAL_INVALID_ARGUMENT');
+    expect(verdict({ [name]: new Array(1) })).toBe('ERR_WAL_INVALID_ARGUMENT');
+  });
+
   test('a page beyond the size in force, or beyond the one that the same commit sets', () => {
     const at = (pageNumber: number, space: number) => ({ pageNumber, image, space });
     expect(verdict({ pages: [at(11, 1)] })).toBe('ERR_WAL_INVALID_ARGUMENT');

@@ -1,6 +1,6 @@
 // The bounds of a wait, as callers give them: checked, and turned into a timer.
 
-import { invalidArgument } from '../base/errors.js';
+import { invalidArgument } from './errors.js';
 
 /** Bounds of a wait without blocking. */
 export interface WaitOptions {
