@@ -1,13 +1,14 @@
 // File systems that tests may fill, freeze and cut the power of: tmpfs, read-only views, ext4 and XFS in an image
 // behind a loop device. Everything mounted is unmounted again, at the latest when the process ends.
 
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const UNMOUNT_ATTEMPTS = 100;
 const mounted = new Set<string>();
+const cutters = new Set<ChildProcess>();
 let isWatchingExit = false;
 
 /** Why nothing can be mounted here; undefined when it can. */
@@ -56,9 +57,11 @@ export function unmount(path: string): void {
 
 /** For the end of a test, also of one that failed. */
 export function unmountAll(): void {
+  for (const cutter of cutters) cutter.kill('SIGKILL');
   // The last one mounted may lie inside an earlier one.
   for (const path of [...mounted].reverse()) {
-    if (run('umount', path).status !== 0) run('umount', '-l', path);
+    const isDone = Array.from({ length: UNMOUNT_ATTEMPTS }).some(() => run('umount', path).status === 0);
+    if (!isDone) run('umount', '-l', path);
     mounted.delete(path);
   }
 }
@@ -78,6 +81,8 @@ export const LOOP_PROGRAMS = ['mkfs.ext4', 'mkfs.xfs', 'truncate', 'xfs_io'] as 
 export class LoopDisk {
   readonly path: string;
   readonly #image: string;
+  #cutter: ChildProcess | undefined;
+  #cutterEnded: Promise<number | null> = Promise.resolve(null);
 
   constructor(folder: string, fileSystem: CutFileSystem) {
     // XFS takes nothing smaller than 300 MiB; the image is sparse.
@@ -91,14 +96,28 @@ export class LoopDisk {
 
   mount(): void {
     mount(this.path, '-o', 'loop', this.#image);
+    // Started ahead, so that a cut follows at once on the decision to cut.
+    const cutter = spawn('xfs_io', ['-x', this.path], { stdio: ['pipe', 'ignore', 'ignore'] });
+    cutters.add(cutter);
+    this.#cutter = cutter;
+    this.#cutterEnded = new Promise((resolve) => {
+      cutter.once('close', (status) => {
+        cutters.delete(cutter);
+        resolve(status);
+      });
+    });
   }
 
   /** Stops the file system at once, without writing its log (flag 2 of ioctl 0x8004587d). */
-  cut(): void {
-    must('xfs_io', '-x', '-c', 'shutdown', this.path);
+  async cut(): Promise<void> {
+    this.#cutter?.stdin?.end('shutdown\n');
+    const status = await this.#cutterEnded;
+    if (status !== 0) throw new Error(`xfs_io ended with ${status} instead of cutting ${this.path}.`);
   }
 
-  unmount(): void {
+  async unmount(): Promise<void> {
+    this.#cutter?.stdin?.end();
+    await this.#cutterEnded;
     unmount(this.path);
   }
 }
