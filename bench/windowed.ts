@@ -28,9 +28,10 @@ export async function benchWindowed(
     const writers = await Writers.start(wal, count);
     const commits = Math.ceil((megabytes * MB) / (count * pages * 4096));
     const plan = { kind: 'window', commits, pages, window: WINDOW } as const;
-    const commitsPerFile = Math.ceil(wal.settings.logFileBytes / (pages * 4096));
+    // A checkpoint for every four files, as a checkpointer would.
+    const commitsPerCheckpoint = Math.ceil((4 * wal.settings.logFileBytes) / (pages * 4096));
     const firstPass = await writers.round(plan);
-    const stopRecycling = recycleBehind(wal, commitsPerFile);
+    const stopRecycling = recycleBehind(wal, commitsPerCheckpoint);
     // Frees the first pass and fills the pool: from here on every rotation finds a recycled file.
     await writers.round(plan);
     const bytes = commits * count * pages * 4096;

@@ -134,10 +134,9 @@ export class Wal extends EventEmitter<WalEvents> {
         pageBytes: resolved.pageSize.source === 'default' ? undefined : settings.pageSize,
         pageBytesDefault: settings.pageSize,
       });
-      const inForce = { ...settings, pageSize: opened.pageBytes };
       // A notice from before there is anybody to hear it is in the state already.
       const heard: { wal?: Wal } = {};
-      const running = await startLog(place, inForce, resolved, opened, (notice) => {
+      const running = await startLog(place, { ...settings, pageSize: opened.pageBytes }, resolved, opened, (notice) => {
         if (heard.wal !== undefined) heard.wal.#hear(notice);
       });
       heard.wal = new Wal(place, lock, opened.report, running);
@@ -192,7 +191,7 @@ export class Wal extends EventEmitter<WalEvents> {
   }
 
   /** Makes everything appended so far durable (under `off`: written). */
-  async flush(): Promise<FlushResult> {
+  flush(): Promise<FlushResult> {
     return this.#hold.during(this.#host.flush());
   }
 
@@ -213,12 +212,11 @@ export class Wal extends EventEmitter<WalEvents> {
     signal?.addEventListener('abort', () => void this.stop().catch(() => undefined), { once: true });
   }
 
-  /** Drains, then stops the ticker; twice is harmless. Commits are still taken. */
+  /** Drains, then stops the ticker unless it was started again meanwhile. Twice is harmless; commits are still taken. */
   async stop(): Promise<void> {
     if (!this.#isTicking) return;
     this.#isTicking = false;
     await this.flush();
-    // Unless it was started again meanwhile.
     if (!this.#isTicking) await this.#hold.during(this.#host.setTicking(false));
   }
 

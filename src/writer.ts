@@ -256,7 +256,7 @@ export class WalWriter {
   /** Whether what is staged by now should not wait for the tick. */
   #isSealWanted(): boolean {
     const { lane } = this.#laneWriter;
-    if (lane.stagedBytes() > this.#control.laneSealBytes.load()) return true;
+    if (lane.stagedBytes() * 2 > lane.bytes) return true;
     if (this.#bytesSinceCheck * CAP_CHECK_SHARE < this.#handle.maxParallelCommitBytes) return false;
     this.#bytesSinceCheck = 0;
     return this.#lanes.reduce((sum, each) => sum + each.stagedBytes(), 0) >= this.#handle.maxParallelCommitBytes;

@@ -53,9 +53,8 @@ const LINE = {
   jumboLockWaiters: 14,
   counters: 15,
   failureBytes: 17,
-  laneSealBytes: 18,
 } as const;
-const FAILURE_OFFSET = 19 * LINE_BYTES;
+const FAILURE_OFFSET = 18 * LINE_BYTES;
 const FAILURE_BYTES_MAX = 4096;
 /** The word of the failure text: its length below, a version above that changes with every text. */
 const FAILURE_LENGTH_MASK = 0x1fff;
@@ -112,8 +111,6 @@ export class Control {
   readonly durableTurn: Turn;
   /** Held while space for a jumbo is claimed. */
   readonly jumboLock: SharedLock;
-  /** A lane with more staged bytes than this wants a seal; its writer wakes the flusher. Written by the flusher. */
-  readonly laneSealBytes: Word32;
   readonly #failureBytes: Word32;
   readonly #failureText: Uint8Array;
   readonly #counters: BigInt64Array;
@@ -138,7 +135,6 @@ export class Control {
     this.writtenTurn = new Turn(word32(LINE.writtenTurn), word32(LINE.writtenSleepers));
     this.durableTurn = new Turn(word32(LINE.durableTurn), word32(LINE.durableSleepers));
     this.jumboLock = new SharedLock(word32(LINE.jumboLock), word32(LINE.jumboLockWaiters));
-    this.laneSealBytes = word32(LINE.laneSealBytes);
     this.#failureBytes = word32(LINE.failureBytes);
     this.#failureText = new Uint8Array(buffer, FAILURE_OFFSET, FAILURE_BYTES_MAX);
     this.#counters = new BigInt64Array(buffer, LINE.counters * LINE_BYTES, COUNTERS.length);

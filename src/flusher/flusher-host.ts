@@ -46,8 +46,13 @@ export class FlusherHost {
     const worker: RunningWorker = await startWorker('flusher', start, port2, start.workerUrls);
     const host = new FlusherHost(new Control(start.control), port1, onNotice, worker);
     // The first answer says that the thread listens: writers can connect from here on.
-    await host.files();
-    return host;
+    try {
+      await host.files();
+      return host;
+    } catch (error) {
+      // Why the thread ended says more than that it did: no descriptors left, a file that is not there.
+      throw (await worker.ended) ?? error;
+    }
   }
 
   /** Runs a flusher on this thread, over a directory that need not be one of the file system. */

@@ -67,7 +67,7 @@ export class FlusherThread {
     this.#lanes = start.lanes.map((buffer, index) => new Lane(index, buffer));
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
-    this.#spares = new SparePool(directory, sync);
+    this.#spares = new SparePool(directory);
     this.#log = new LogWriter(
       directory,
       start.logStart,

@@ -186,7 +186,7 @@ export class Flusher {
 
   /** So much is staged that it does not wait for the tick. */
   #isPressed(): boolean {
-    return this.#lanes.isAnyPressed() || this.#lanes.stagedBytes() >= this.#settings.maxParallelCommitBytes;
+    return this.#lanes.isAnyHalfFull() || this.#lanes.stagedBytes() >= this.#settings.maxParallelCommitBytes;
   }
 
   #seal(): void {
@@ -206,7 +206,6 @@ export class Flusher {
     this.#log.append(segment);
     this.#pending = undefined;
     this.#lanes.release(sealed);
-    this.#lanes.demandSealAt(sealed, this.#control.demandSeq.load() >= sealed.certificate.firstSeq);
     this.#countEpoch(sealed, segment.segmentBytes);
     this.#control.writtenSeq.store(segment.endSeq - 1);
     if (this.#settings.fsync === 'off') {

@@ -12,9 +12,6 @@ import type { Certificate } from '../segment/codec.js';
 /** The id with which the flusher takes over locks; writers start at 2. */
 export const FLUSHER_ID = 1;
 
-/** While writers wait, a lane is worth a seal at this share of what it held in the epoch before. */
-const EAGER_SHARE = 4;
-
 /** An epoch cut out of the lanes, not yet written. */
 export interface SealedEpoch {
   readonly certificate: Certificate;
@@ -47,7 +44,6 @@ export class FlusherLanes {
     this.#control = control;
     this.#lanes = lanes;
     this.#receiveJumbos = receiveJumbos;
-    control.laneSealBytes.store((lanes[0] as Lane).bytes / 2);
   }
 
   holdJumbo(jumboId: number, jumbo: HeldJumbo): void {
@@ -64,22 +60,8 @@ export class FlusherLanes {
     return this.#lanes.reduce((sum, lane) => sum + lane.stagedBytes(), 0);
   }
 
-  /** Whether a lane has more staged than {@link demandSealAt} has set. */
-  isAnyPressed(): boolean {
-    const sealBytes = this.#control.laneSealBytes.load();
-    return this.#lanes.some((lane) => lane.stagedBytes() > sealBytes);
-  }
-
-  /**
-   * Sets how much a lane may stage before that alone is a reason to seal: half of it, or less while writers wait.
-   *
-   * A writer that waits with a window of commits in flight demands a seal only when its window is full again. Until
-   * then the disk would be idle: a share of what the lanes held last time is worth a seal while the rest fills.
-   */
-  demandSealAt({ cuts }: SealedEpoch, isDemanded: boolean): void {
-    const half = (this.#lanes[0] as Lane).bytes / 2;
-    const largest = cuts.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-    this.#control.laneSealBytes.store(isDemanded ? Math.min(half, Math.floor(largest / EAGER_SHARE)) : half);
+  isAnyHalfFull(): boolean {
+    return this.#lanes.some((lane) => lane.stagedBytes() * 2 > lane.bytes);
   }
 
   /** Whether any writer is between taking its sequence and publishing. */

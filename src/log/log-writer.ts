@@ -161,15 +161,21 @@ export class LogWriter {
     return covered.at(-1)?.endEpoch ?? this.#start.checkpointEpoch;
   }
 
-  /** Recycles every older file that holds nothing above `throughSeq`, oldest first. */
+  /**
+   * Recycles every older file that holds nothing above `throughSeq`, oldest first.
+   *
+   * They are below the checkpoint, so it does not matter in which order their new names become durable.
+   */
   release(throughSeq: number): void {
-    for (
-      let file = this.#olderFiles[0];
-      file !== undefined && file.endSeq - 1 <= throughSeq;
-      file = this.#olderFiles[0]
-    ) {
-      this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
-      this.#olderFiles.shift();
+    const isFree = ({ endSeq }: OlderFile): boolean => endSeq - 1 <= throughSeq;
+    const before = this.#olderFiles.length;
+    try {
+      for (let file = this.#olderFiles[0]; file !== undefined && isFree(file); file = this.#olderFiles[0]) {
+        this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
+        this.#olderFiles.shift();
+      }
+    } finally {
+      if (this.#sync && this.#olderFiles.length < before) this.#directory.sync();
     }
   }
 

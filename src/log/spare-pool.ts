@@ -17,16 +17,13 @@ const INDEX_COUNT = 0x1_0000;
 /** The spare files of one log directory. */
 export class SparePool {
   readonly #directory: Directory;
-  readonly #sync: boolean;
   /** Oldest first. */
   readonly #indexes: number[];
   #indexNext: number;
   #isFilling = false;
 
-  /** @param sync - whether renames and removals are made durable (not under policy `off`) */
-  constructor(directory: Directory, sync: boolean) {
+  constructor(directory: Directory) {
     this.#directory = directory;
-    this.#sync = sync;
     const present = directory
       .list()
       .map(parseSpareFileName)
@@ -59,15 +56,18 @@ export class SparePool {
     return spareFileName(this.#indexes.shift() as number);
   }
 
-  /** Recycles a log file that nobody needs: makes it a spare, or removes it when there are enough. */
+  /**
+   * Recycles a log file that nobody needs: makes it a spare, or removes it when there are enough.
+   *
+   * The caller syncs the directory before a spare is taken: until then the file may still have its old name after a
+   * crash, and must not have a new header under it (faults.md F07).
+   */
   recycle(name: string, isFullSize: boolean): void {
     if (isFullSize && this.#indexes.length < SPARES_KEPT) {
       const index = this.#takeIndex();
       this.#directory.rename(name, spareFileName(index));
       this.#indexes.push(index);
     } else this.#directory.remove(name);
-    // One sync a file: were two removals to become durable out of order, the log would seem to have a hole.
-    if (this.#sync) this.#directory.sync();
   }
 
   #takeIndex(): number {

@@ -89,7 +89,7 @@ export class Rig {
     this.flusherLanes = new FlusherLanes(this.control, this.lanes, () => {
       for (const [jumboId, jumbo] of this.posted.splice(0)) this.flusherLanes.holdJumbo(jumboId, jumbo);
     });
-    this.spares = new SparePool(directory, this.#sync);
+    this.spares = new SparePool(directory);
     const logSettings = { logFileBytes, sync: this.#sync };
     this.log = new LogWriter(directory, { ...opened, checkpointEpoch: 0 }, this.spares, logSettings, {
       rotated: () => this.events.push('rotated'),

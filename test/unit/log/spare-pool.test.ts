@@ -23,11 +23,11 @@ describe('the pool', () => {
       '0000000000000001.wal',
       'lock',
     ];
-    expect(new SparePool(directoryWith(...names), true).count).toBe(2);
+    expect(new SparePool(directoryWith(...names)).count).toBe(2);
   });
 
   test('wants one more at a time until there are two', () => {
-    const pool = new SparePool(directoryWith(), true);
+    const pool = new SparePool(directoryWith());
     expect(pool.wanted()).toBe('spare-0000.wal');
     expect(pool.wanted()).toBeUndefined();
     pool.filled('spare-0000.wal', true);
@@ -40,36 +40,29 @@ describe('the pool', () => {
   });
 
   test('gives away the oldest, never the last', () => {
-    const pool = new SparePool(directoryWith('spare-0007.wal', 'spare-0005.wal'), true);
+    const pool = new SparePool(directoryWith('spare-0007.wal', 'spare-0005.wal'));
     expect(pool.take()).toBe('spare-0005.wal');
     expect(pool.take()).toBeUndefined();
     expect(pool.count).toBe(1);
   });
 
   test('passes over names in use when they begin again', () => {
-    const pool = new SparePool(directoryWith('spare-ffff.wal'), true);
+    const pool = new SparePool(directoryWith('spare-ffff.wal'));
     expect(pool.wanted()).toBe('spare-0000.wal');
     pool.filled('spare-0000.wal', true);
     const directory = directoryWith('spare-0000.wal', 'spare-ffff.wal', '0000000000000001.wal');
-    new SparePool(directory, true).recycle('0000000000000001.wal', true);
+    new SparePool(directory).recycle('0000000000000001.wal', true);
     expect(directory.list()).toEqual(['spare-0000.wal', 'spare-ffff.wal', 'spare-0001.wal']);
   });
 
   test('keeps eight and removes what is more, or not of full size', () => {
     const names = Array.from({ length: 10 }, (_, index) => `000000000000000${index}.wal`);
     const directory = directoryWith(...names);
-    const pool = new SparePool(directory, true);
+    const pool = new SparePool(directory);
     pool.recycle(names[0]!, false);
     for (const name of names.slice(1)) pool.recycle(name, true);
     expect(pool.count).toBe(8);
     expect(directory.list()).toHaveLength(8);
-    expect(directory.syncCount).toBe(10);
-  });
-
-  test('syncs nothing under policy off', () => {
-    const directory = directoryWith('0000000000000001.wal');
-    new SparePool(directory, false).recycle('0000000000000001.wal', true);
-    expect(directory.syncCount).toBe(0);
   });
 });
 
