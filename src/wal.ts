@@ -212,7 +212,7 @@ export class Wal extends EventEmitter<WalEvents> {
     signal?.addEventListener('abort', () => void this.stop().catch(() => undefined), { once: true });
   }
 
-  /** Drains, then stops the ticker unless it was started again meanwhile. Twice is harmless; commits are still taken. */
+  /** Drains, then stops the ticker, unless it was started again. Twice is harmless; commits are still taken. */
   async stop(): Promise<void> {
     if (!this.#isTicking) return;
     this.#isTicking = false;

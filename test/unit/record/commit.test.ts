@@ -119,7 +119,8 @@ describe('a bad argument is refused with its own code', () => {
   });
 
   test.each(['pages', 'operations', 'sizes'])('%s that hold something else than objects', (name) => {
-    for (const each of [undefined, null, 5, 'x']) expect(verdict({ [name]: [each] }), String(each)).toBe('ERR_WAL_INVALID_ARGUMENT');
+    for (const each of [undefined, null, 5, 'x'])
+      expect(verdict({ [name]: [each] }), String(each)).toBe('ERR_WAL_INVALID_ARGUMENT');
     expect(verdict({ [name]: new Array(1) })).toBe('ERR_WAL_INVALID_ARGUMENT');
   });
 
