@@ -37,7 +37,7 @@ export interface SegmentDraft {
 export interface OlderFile {
   readonly fileNumber: number;
   readonly name: string;
-  /** First sequence that is not in this file or one before it. */
+  /** First sequence that is not in this file or one before it: below the checkpoint it may be recycled. Ascending. */
   readonly endSeq: number;
   /** Last epoch in this file or one before it. */
   readonly endEpoch: number;

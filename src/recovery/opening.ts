@@ -8,6 +8,7 @@ import { invalidArgument } from '../base/errors.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
+import type { OlderFile } from '../log/log-writer.js';
 import { logFileName, parseSpareFileName, spareFileName, UNFINISHED_SUFFIX } from '../log/names.js';
 import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from '../record/layout.js';
 import type { Directory } from '../storage/directory.js';
@@ -39,17 +40,6 @@ export interface OpenLogSettings {
   readonly replay?: { readonly target: ReplayTarget; readonly afterSeq?: number | undefined } | undefined;
   /** The id of a new log; random by default, given in tests. */
   readonly logId?: number | undefined;
-}
-
-/** A log file that is not the current one. */
-export interface OlderFile {
-  readonly fileNumber: number;
-  readonly name: string;
-  /** First sequence that is not in this file or one before it: below the checkpoint it may be recycled. Ascending. */
-  readonly endSeq: number;
-  /** The last epoch that is in it or in a file before it. */
-  readonly endEpoch: number;
-  readonly bytes: number;
 }
 
 /** A log that is ready for its first new commit. The caller opens `fileName` on the thread that writes. */
