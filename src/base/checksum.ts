@@ -28,9 +28,6 @@ function loadNative(): Crc32c | undefined {
   }
 }
 
-/** Whether long inputs are checksummed by native code; without it everything works, more slowly. */
-export const isChecksumNative = native !== undefined;
-
 /**
  * CRC32C of `bytes`, which may be a view of shared memory.
  *
