@@ -16,7 +16,6 @@ import type { WorkerUrls } from '../thread/worker-files.js';
 import { contributingFiles } from './chain-walk.js';
 import { moveDamagedAside } from './damaged-files.js';
 import { buildOpeningFile } from './opening-file.js';
-import { type ReplayTarget, replayLog } from './replay.js';
 import type { OnDamage, RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
 import { type LogTail, tailAbove } from './tail.js';
@@ -31,13 +30,11 @@ export interface OpenLogSettings {
   readonly logFileBytes: number;
   /** False under policy `off`: then no sync is called at all and nothing is copied. */
   readonly sync: boolean;
-  /** Default `fail`. `salvage` replays more but opens like `stop`: a chain cannot have a gap. */
+  /** Default `fail`. `salvage` opens like `stop`: a chain cannot have a gap. */
   readonly onDamage?: OnDamage | undefined;
   /** Default 64 MiB. */
   readonly recoveryMemoryBytes?: number | undefined;
   readonly workerUrls?: WorkerUrls | undefined;
-  /** Where to replay the log before the new file is made; `afterSeq` defaults to the checkpoint's `throughSeq`. */
-  readonly replay?: { readonly target: ReplayTarget; readonly afterSeq?: number | undefined } | undefined;
   /** The id of a new log; random by default, given in tests. */
   readonly logId?: number | undefined;
 }
@@ -81,7 +78,7 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   const scan = await scanLog(directory, settings);
   refuseDamage(scan, onDamage);
   const pageBytes = pageBytesOf(scan, settings.pageBytes, settings.pageBytesDefault);
-  const report = await replayFirst(directory, scan, settings);
+  const report = openingReport(scan);
   // From here on the directory changes, and every state in between is one that this function opens again.
   removeUnfinished(directory);
   const asideNames = moveDamagedAside(directory, scan, { sync });
@@ -130,22 +127,9 @@ function pageBytesOf({ log }: LogScan, wanted: number | undefined, standard: num
   throw invalidArgument(`A page size lies from ${PAGE_BYTES_MIN} to ${PAGE_BYTES_MAX} bytes.`, { pageBytes });
 }
 
-/** Replays before anything is changed: a target that throws leaves the log as it was. */
-async function replayFirst(directory: Directory, scan: LogScan, settings: OpenLogSettings): Promise<RecoveryReport> {
-  const report = reportOf(scan);
-  report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
-  const { replay, onDamage, recoveryMemoryBytes } = settings;
-  const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
-  if (replay !== undefined) {
-    const afterSeq = replay.afterSeq ?? scan.checkpoint?.throughSeq ?? 0;
-    const result = await replayLog(directory, scan, replay.target, { afterSeq, isSalvage, recoveryMemoryBytes });
-    report.commitsApplied = result.commitsApplied;
-    report.bytesRead += result.bytesRead;
-
-    if (isSalvage) report.notRecovered = [...result.notRecovered];
-  }
-  if (!isSalvage) report.notRecovered = notRecoveredOf(scan);
-  return report;
+function openingReport(scan: LogScan): RecoveryReport {
+  const checkpointUsed = scan.checkpoint?.throughSeq ?? null;
+  return { ...reportOf(scan), checkpointUsed, notRecovered: notRecoveredOf(scan) };
 }
 
 /** Files that an opening or a rotation did not finish. */

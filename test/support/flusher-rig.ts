@@ -12,6 +12,7 @@ import { SparePool } from '../../src/log/spare-pool.js';
 import type { AtomicOps } from '../../src/memory/atomics.js';
 import { type CheckedCommit, type CommitInput, checkCommit } from '../../src/record/commit.js';
 import { type OpenedLog, openLog } from '../../src/recovery/opening.js';
+import { recoverDirectory } from '../../src/recovery/recover.js';
 import type { Directory } from '../../src/storage/directory.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 
@@ -150,22 +151,17 @@ export class Rig {
   /** Opens what the directory holds now, as after the death of the process, and lists its commits. */
   async recovered(directory: Directory = this.directory): Promise<Recovered[]> {
     const found: Recovered[] = [];
-    await openLog(directory, {
-      logFileBytes: this.#logFileBytes,
-      sync: this.#sync,
-      replay: {
-        target: {
-          commit(commit): void {
-            let value: number | undefined;
-            for (const record of commit.records()) {
-              if (record.kind === 'page') value ??= record.image[0];
-              else if (record.kind === 'operation') value ??= record.bytes[0];
-            }
-            found.push({ seq: commit.seq, txnId: commit.txnId, lane: commit.lane, value });
-          },
-        },
+    await recoverDirectory(directory, {
+      into(commit): void {
+        let value: number | undefined;
+        for (const record of commit.records()) {
+          if (record.kind === 'page') value ??= record.image[0];
+          else if (record.kind === 'operation') value ??= record.bytes[0];
+        }
+        found.push({ seq: commit.seq, txnId: commit.txnId, lane: commit.lane, value });
       },
     });
+    await openLog(directory, { logFileBytes: this.#logFileBytes, sync: this.#sync });
     return found;
   }
 }

@@ -27,4 +27,6 @@ const pages = [{ pageNumber: 1, image: new Uint8Array(4096).fill(3) }];
 await wal.connect().append({ txnId: 1, pages }).durable();
 await wal.close();
 const report = await recoverDirectory(directory, { into: new Map() });
-process.stdout.write(JSON.stringify({ crc: crc32c(new Uint8Array(4096).fill(3)), commits: report.commitsApplied, isRefused }));
+process.stdout.write(
+  JSON.stringify({ crc: crc32c(new Uint8Array(4096).fill(3)), commits: report.commitsApplied, isRefused }),
+);

@@ -132,15 +132,6 @@ describe('an opened log', () => {
     await openLog(directory, SETTINGS);
     expect(directory.list().some((name) => name.endsWith('.new'))).toBe(false);
   });
-
-  test('replays above the checkpoint before it changes anything', async () => {
-    const directory = new MemoryDirectory();
-    fourCommits(directory).checkpoint(2, 1);
-    const target = transcript();
-    const opened = await openLog(directory, { ...SETTINGS, replay: { target } });
-    expect(target.lines).toEqual(LINES.slice(2));
-    expect(opened.report).toMatchObject({ commitsApplied: 2, checkpointUsed: 2 });
-  });
 });
 
 describe('damage', () => {
