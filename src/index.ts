@@ -14,7 +14,7 @@ export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/comm
 export { recoverWal, removeWal, type SegmentInfo, verifyWal } from './recover.js';
 export type { RecoverInto, RecoverOptions, VerifyReport } from './recovery/recover.js';
 export type { ReplayCommit } from './recovery/replay.js';
-export type { DamageEntry, RecoveryReport } from './recovery/report.js';
+export type { DamageEntry, OnProgress, RecoveryReport } from './recovery/report.js';
 export { exportSegment, readSegmentFile, type SegmentFileReport, segmentFilePath } from './recovery/segment-file.js';
 export { type ResolvedSettings, resolveSettings, SETTINGS, type SettingOptions, type Settings } from './settings.js';
 export { type Marks, type OpenOptions, openWal, type Wal } from './wal.js';

@@ -34,8 +34,11 @@ export function recoverWal(dbPath: string, options: RecoverOptions = {}): Promis
  *
  * @throws {WalError} ERR_WAL_VERSION, ERR_WAL_IO; damage is in the report
  */
-export function verifyWal(dbPath: string): Promise<VerifyReport> {
-  return verify(dbPath);
+export function verifyWal(
+  dbPath: string,
+  options: Pick<RecoverOptions, 'recoveryMemoryBytes' | 'onProgress'> = {},
+): Promise<VerifyReport> {
+  return verify(dbPath, options);
 }
 
 /**

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
+import type { OnProgress } from '../recovery/report.js';
 import { attempt } from '../storage/node-directory.js';
 
 /** Prints one JSON document. */
@@ -143,6 +144,20 @@ export class ProgressLine {
   end(): void {
     if (this.#isShown && this.#width > 0) process.stderr.write(`\r${' '.repeat(this.#width)}\r`);
     this.#width = 0;
+  }
+}
+
+/** Runs a reading of a log with its progress on a terminal. */
+export async function withProgress<Result>(act: (onProgress: OnProgress) => Promise<Result>): Promise<Result> {
+  const line = new ProgressLine();
+  const onProgress: OnProgress = ({ step, bytes, bytesMax }) =>
+    line.show(
+      `${step === 'verify' ? 'verified' : 'applied'} ${bytesInWords(bytes)} of at most ${bytesInWords(bytesMax)}`,
+    );
+  try {
+    return await act(onProgress);
+  } finally {
+    line.end();
   }
 }
 

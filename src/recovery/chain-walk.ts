@@ -120,6 +120,7 @@ export class ChainWalk {
   readonly #log: LogFiles;
   readonly #pipeline: VerifyPipeline;
   readonly #windowBytes: number;
+  readonly #onRead: (bytes: number) => void;
   readonly #candidates: readonly { file: ListedFile; epochMax: number }[];
   readonly #flaws: DamageEntry[] = [];
   #files: ChainFile[] = [];
@@ -133,11 +134,19 @@ export class ChainWalk {
   /** Set by the first bad batch in order; later results no longer count. */
   #failure: { readonly index: number; readonly end: ChainEnd } | undefined;
 
-  constructor(directory: Directory, log: LogFiles, pipeline: VerifyPipeline, windowBytes: number) {
+  /** @param onRead - told after each batch how many bytes were read so far */
+  constructor(
+    directory: Directory,
+    log: LogFiles,
+    pipeline: VerifyPipeline,
+    windowBytes: number,
+    onRead: (bytes: number) => void,
+  ) {
     this.#directory = directory;
     this.#log = log;
     this.#pipeline = pipeline;
     this.#windowBytes = windowBytes;
+    this.#onRead = onRead;
     this.#candidates = contributingFiles(log.files);
   }
 
@@ -310,6 +319,7 @@ export class ChainWalk {
     part.frames += result.frames;
     part.voids += result.voids;
     this.#bytesRead += result.bytes;
+    this.#onRead(this.#bytesRead);
     for (const [space, pages] of result.sizes) this.#sizes.set(space, pages);
     for (const [space, seq] of result.spaces) this.#spaces.set(space, Math.max(this.#spaces.get(space) ?? 0, seq));
     if (fault === undefined) return;

@@ -7,10 +7,10 @@ import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
-import { type ReplayCommit, type ReplayTarget, replayLog } from './replay.js';
+import { type ReplayCommit, type ReplayOptions, type ReplayTarget, replayLog } from './replay.js';
 import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
-import { emptyReport, type OnDamage, type RecoveryReport } from './report.js';
-import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
+import { emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
+import { type LogScan, notRecoveredOf, refuseDamage, reportOf, type ScanOptions, scanLog } from './scan.js';
 
 /** Where recovery puts the pages. `pageFiles[space]` is the path of that space's page file. */
 export type RecoverInto =
@@ -32,6 +32,7 @@ export interface RecoverOptions {
   readonly space?: number | undefined;
   /** Only commits above this one; default: those above the checkpoint. */
   readonly afterSeq?: number | undefined;
+  readonly onProgress?: OnProgress | undefined;
   readonly workerUrls?: WorkerUrls | undefined;
 }
 
@@ -77,17 +78,20 @@ export async function recoverDirectory(
   options: RecoverOptions & { into: RecoverInto },
 ): Promise<RecoveryReport> {
   const startedMs = monotonicMs();
-  const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes } = options;
+  const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes, onProgress } = options;
   const scan = await scanLog(directory, options);
   refuseDamage(scan, onDamage);
   const report = reportOf(scan);
   report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
   const afterSeq = options.afterSeq ?? scan.checkpoint?.throughSeq ?? 0;
   const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
-  const opened = isPageFiles(into) ? openPageFiles(into.pageFiles, scan, afterSeq, dryRun) : undefined;
+  const replayOptions: ReplayOptions = { afterSeq, isSalvage, recoveryMemoryBytes };
+  const isIntoFiles = isPageFiles(into);
+  const spaces = isIntoFiles && isSalvage ? await spacesOf(directory, scan, replayOptions) : scan.chain.spaces;
+  const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, dryRun) : undefined;
   try {
     const target = dryRun ? NOWHERE : targetOf(into, opened, options.space);
-    const result = await replayLog(directory, scan, target, { afterSeq, isSalvage, recoveryMemoryBytes });
+    const result = await replayLog(directory, scan, target, { ...replayOptions, onProgress });
     report.commitsApplied = result.commitsApplied;
     report.bytesRead += result.bytesRead;
     report.notRecovered = isSalvage ? [...result.notRecovered] : notRecoveredOf(scan);
@@ -114,10 +118,26 @@ function targetOf(into: RecoverInto, opened: readonly PageFile[] | undefined, sp
   return callbackTarget(into as (commit: ReplayCommit) => void | Promise<void>);
 }
 
+/** Last commit of each space of a salvage. What stands behind damage is not in the chain: it is read for this. */
+async function spacesOf(directory: Directory, scan: LogScan, options: ReplayOptions): Promise<Map<number, number>> {
+  const spaces = new Map<number, number>();
+  const commit = ({ seq, records }: ReplayCommit): void => {
+    for (const record of records()) if (record.kind !== 'operation') spaces.set(record.space, seq);
+  };
+  await replayLog(directory, scan, { commit }, options);
+  return spaces;
+}
+
 /** Opens every page file before the first is changed: one that is missing or foreign must not leave half a result. */
-function openPageFiles(paths: readonly string[], scan: LogScan, afterSeq: number, dryRun: boolean): PageFile[] {
+function openPageFiles(
+  paths: readonly string[],
+  scan: LogScan,
+  spaces: LogScan['chain']['spaces'],
+  afterSeq: number,
+  dryRun: boolean,
+): PageFile[] {
   const pageBytes = scan.log.pageBytes;
-  for (const [space, lastSeq] of scan.chain.spaces) {
+  for (const [space, lastSeq] of spaces) {
     if (lastSeq <= afterSeq || paths[space] !== undefined) continue;
     throw new WalError('ERR_WAL_NOT_FOUND', `The log has pages of space ${space}, and no page file was named for it.`, {
       space,
@@ -165,18 +185,12 @@ export interface VerifyReport {
  *
  * @throws {WalError} ERR_WAL_VERSION, ERR_WAL_IO; damage is in the report
  */
-export async function verifyWal(
-  dbPath: string,
-  options: { readonly recoveryMemoryBytes?: number; readonly workerUrls?: WorkerUrls } = {},
-): Promise<VerifyReport> {
+export async function verifyWal(dbPath: string, options: ScanOptions = {}): Promise<VerifyReport> {
   return verifyDirectory(new NodeDirectory(logDirectoryPath(dbPath)), options);
 }
 
 /** The same for any directory. */
-export async function verifyDirectory(
-  directory: Directory,
-  options: { readonly recoveryMemoryBytes?: number; readonly workerUrls?: WorkerUrls } = {},
-): Promise<VerifyReport> {
+export async function verifyDirectory(directory: Directory, options: ScanOptions = {}): Promise<VerifyReport> {
   const scan = await scanLog(directory, options);
   const { segments, epochs, voids, firstSeq, lastSeq, tail, droppedBytes, bytesRead, durationMs } = reportOf(scan);
   const note = (file: string, reason: string): VerifyReport['problems'][number] => ({

@@ -12,9 +12,9 @@ import { type CheckedHeader, isAtHome, readSegmentHeader, verifySegment } from '
 import type { Directory, LogFile } from '../storage/directory.js';
 import { contributingFiles } from './chain-walk.js';
 import type { ListedFile } from './log-files.js';
-import type { DamageEntry } from './report.js';
+import type { DamageEntry, OnProgress } from './report.js';
 import { scanRest } from './rest-scan.js';
-import { type LogScan, RECOVERY_MEMORY_BYTES } from './scan.js';
+import { bytesOf, type LogScan, RECOVERY_MEMORY_BYTES } from './scan.js';
 
 /** One commit of the log. */
 export interface ReplayCommit {
@@ -45,6 +45,7 @@ export interface ReplayOptions {
   readonly isSalvage?: boolean | undefined;
   /** Default 64 MiB. */
   readonly recoveryMemoryBytes?: number | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** What was replayed. */
@@ -76,6 +77,7 @@ export async function replayLog(
   options: ReplayOptions = {},
 ): Promise<ReplayResult> {
   const replay = new Replay(target, options);
+  const bytesMax = bytesOf(scan.log);
   for (const part of scan.chain.files) {
     // Files below the checkpoint are not even opened.
     if (part.end.nextSeq - 1 <= replay.afterSeq) continue;
@@ -83,6 +85,7 @@ export async function replayLog(
     try {
       for (const header of segmentsOf(file, part.file, FILE_HEADER_BYTES, part.endOffset))
         await replay.segment(file, header);
+      options.onProgress?.({ step: 'apply', bytes: replay.bytesRead, bytesMax });
     } finally {
       file.close();
     }

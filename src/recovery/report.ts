@@ -20,6 +20,14 @@ export interface DamageEntry {
   readonly reason: string;
 }
 
+/** How far a recovery or a verification is. Called every few MiB, on the thread that started it. */
+export type OnProgress = (progress: {
+  readonly step: 'verify' | 'apply';
+  readonly bytes: number;
+  /** An upper bound: log files are longer than what is in them. */
+  readonly bytesMax: number;
+}) => void;
+
 /** Result of a recovery, of an opening, or of a replay. */
 export interface RecoveryReport {
   /** Commits handed to the target. Voids are not counted. */

@@ -13,7 +13,7 @@ import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import { type Chain, ChainWalk, isAnyNumberMissing, isSamePosition } from './chain-walk.js';
 import { type ListedFile, type LogFiles, listLogFiles } from './log-files.js';
-import { type DamageEntry, emptyReport, type OnDamage, type RecoveryReport } from './report.js';
+import { type DamageEntry, emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
 import { type Rest, scanRest } from './rest-scan.js';
 import { type Verdict, verdictRow } from './verdict.js';
 import { VerifyPipeline } from './verify-pool.js';
@@ -35,6 +35,7 @@ export interface ScanOptions {
   readonly workerUrls?: WorkerUrls | undefined;
   /** Bytes verified on this thread before a pool is started; default 64 MiB. */
   readonly inlineBytesMax?: number | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** Everything known about a log. */
@@ -88,7 +89,11 @@ async function scanOnce(
     const pipeline = new VerifyPipeline(directory, options);
     try {
       const log = listLogFiles(directory);
-      const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options)).run();
+      const bytesMax = bytesOf(log);
+      // Headers are read twice, so a full log would exceed its own size a little.
+      const onRead = (bytes: number): void =>
+        options.onProgress?.({ step: 'verify', bytes: Math.min(bytes, bytesMax), bytesMax });
+      const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options), onRead).run();
       return judge(directory, log, chain, syncedThroughSeen);
     } catch (error) {
       // A running writer recycled a file between the listing and the opening of it.
@@ -104,6 +109,11 @@ function windowBytes({ recoveryMemoryBytes = RECOVERY_MEMORY_BYTES }: ScanOption
   // Twice as many batches as threads are under way, each with a window.
   const share = Math.floor(recoveryMemoryBytes / (2 * availableParallelism() + 1));
   return Math.min(WINDOW_BYTES_MAX, Math.max(WINDOW_BYTES_MIN, share));
+}
+
+/** Size of all log files together. */
+export function bytesOf(log: LogFiles): number {
+  return log.files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** Puts the evidence together; the table decides. */

@@ -8,7 +8,7 @@ import { reportOf, scanLog } from '../../recovery/scan.js';
 import { EXIT } from '../exit-status.js';
 import { logDirectoryOf } from '../log-reading.js';
 import { filePath } from '../option-values.js';
-import { bytesInWords, printJson, printLine, printPairs, printTable } from '../output.js';
+import { bytesInWords, printJson, printLine, printPairs, printTable, withProgress } from '../output.js';
 import { existingPageFiles, sha256OfFile } from '../page-files.js';
 
 interface RecoverCommandOptions {
@@ -61,7 +61,10 @@ async function recover(
   // The database itself is named also when it is not there, so that the error is about it.
   const pageFiles = found.length === 0 ? [db] : found;
   try {
-    return { report: await recoverWal(db, { into: { pageFiles }, dryRun, onDamage }), isDone: true };
+    const report = await withProgress((onProgress) => {
+      return recoverWal(db, { into: { pageFiles }, dryRun, onDamage, onProgress });
+    });
+    return { report, isDone: true };
   } catch (thrown) {
     const isDamage = thrown instanceof WalError && (thrown.code === 'ERR_WAL_CORRUPT' || thrown.code === 'ERR_WAL_GAP');
     if (!isDamage) throw thrown;

@@ -5,7 +5,7 @@ import { verifyDirectory } from '../../recovery/recover.js';
 import { EXIT } from '../exit-status.js';
 import { logDirectoryOf, readSteadily } from '../log-reading.js';
 import { filePath } from '../option-values.js';
-import { bytesInWords, printJson, printLine, printPairs, printTable } from '../output.js';
+import { bytesInWords, printJson, printLine, printPairs, printTable, withProgress } from '../output.js';
 
 /** Adds the command. `finish` gets the exit status. */
 export function addVerify(program: Command, finish: (status: number) => void): void {
@@ -22,7 +22,7 @@ export function addVerify(program: Command, finish: (status: number) => void): v
     .action(async (db: string, { json }: { json?: boolean }) => {
       const directory = logDirectoryOf(db);
       const report = await readSteadily(
-        () => verifyDirectory(directory),
+        () => withProgress((onProgress) => verifyDirectory(directory, { onProgress })),
         ({ isSound, problems }) => (isSound ? [] : problems),
       );
       if (json === true) printJson(report);

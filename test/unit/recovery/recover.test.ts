@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { recoverWal, verifyWal } from '../../../src/recovery/recover.js';
+import type { OnProgress } from '../../../src/recovery/report.js';
 import { type LogScan, scanLog } from '../../../src/recovery/scan.js';
 import {
   exportSegment,
@@ -106,6 +107,29 @@ describe('page files', () => {
     const salvaged = await recoverWal(db, { onDamage: 'salvage' });
     expect(readFileSync(db)[0]).toBe(3);
     expect(salvaged).toMatchObject({ tail: 'damaged', commitsApplied: 2, cleanlyClosed: false });
+  });
+
+  test('of spaces that only stand behind the damage are asked for before a salvage changes anything', async () => {
+    writeFileSync(db, image(9));
+    const elsewhere = { pages: [{ pageNumber: 1, image: image(3), space: 1 }] };
+    const builder = log().epoch(pages(1, 1)).sync().epoch(pages(1, 2)).sync().epoch(elsewhere).sync().mark();
+    flip(directory, builder.name, builder.segments[1]!.offset + 300);
+    expect(await codeOf(recoverWal(db, { onDamage: 'salvage' }))).toBe('ERR_WAL_NOT_FOUND');
+    expect(readFileSync(db)[0]).toBe(9);
+    writeFileSync(`${db}.2`, '');
+    await recoverWal(db, { onDamage: 'salvage', into: { pageFiles: [db, `${db}.2`] } });
+    expect([db, `${db}.2`].map((path) => readFileSync(path)[0])).toEqual([1, 3]);
+  });
+
+  test('report how far they are: verified first, then applied, never more than there is', async () => {
+    writeFileSync(db, '');
+    log().epoch(pages(1, 1)).rotate().epoch(pages(2, 2)).sync();
+    const seen: Parameters<OnProgress>[0][] = [];
+    await recoverWal(db, { onProgress: (progress) => seen.push(progress) });
+    expect(seen.map(({ step }) => step)).toEqual(['verify', 'verify', 'apply', 'apply']);
+    for (const { bytes, bytesMax } of seen) expect(bytes).toBeLessThanOrEqual(bytesMax);
+    expect(seen[1]!.bytes).toBeGreaterThan(seen[0]!.bytes);
+    expect(seen[3]!.bytes).toBeGreaterThan(seen[2]!.bytes);
   });
 
   test('are not touched by a dry run, and a lock is taken for everything else', async () => {
