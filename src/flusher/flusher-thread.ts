@@ -100,7 +100,7 @@ export class FlusherThread {
     if (this.#spares.count === 0) await this.#spareBeingMade;
     await this.#preallocator.end();
     stopReceiving();
-    for (const { port } of this.#writers.values()) port.close();
+    this.#leaveWriters();
     // What was answered before is still delivered; an open port would keep the thread alive.
     this.#port.close();
   }
@@ -278,8 +278,18 @@ export class FlusherThread {
     port.postMessage({ writerId: id, laneIndex } satisfies WriterWelcome);
   }
 
+  /**
+   * Closes the ports from this side. Their writers live, and may be inside a lane at this moment: a lock that is taken
+   * from a live writer is one that two hold.
+   */
+  #leaveWriters(): void {
+    const writers = [...this.#writers.values()];
+    this.#writers.clear();
+    for (const { port } of writers) port.close();
+  }
+
   #disconnect({ id, lane }: Writer): void {
-    this.#writers.delete(id);
+    if (!this.#writers.delete(id)) return;
     this.#usersOfLane[lane.index] = (this.#usersOfLane[lane.index] as number) - 1;
     try {
       this.#flusherLanes.reap(id, lane);

@@ -1,8 +1,11 @@
 // One thread's writer over a log in memory: back-pressure without blocking, and what a caller may do while it waits.
 
+import { once } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
 import { connectWal } from '../../../src/connect.js';
+import { FLUSHER_ID } from '../../../src/flusher/lanes.js';
 import { Lane } from '../../../src/lane/lane.js';
 import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
 import type { OpenOptions, Wal } from '../../../src/wal.js';
@@ -240,4 +243,21 @@ describe('a checkpoint', () => {
     const { wal } = await open();
     expect(await codeOf(wal.checkpoint({ throughSeq: 1 }))).toBe('ERR_WAL_INVALID_ARGUMENT');
   });
+});
+
+test.each(['closed', 'failed'])('a log that is %s takes no lock from a writer that lives (I6)', async (end) => {
+  const { wal, directory, writer, lane } = await open();
+  const writerId = FLUSHER_ID + 1;
+  writer.append(bytes(10));
+  // As if the writer's thread stood between two steps of an append.
+  expect(lane.lock.tryAcquire(writerId)).toBe(true);
+  if (end === 'failed') directory.failNext('sync');
+  await wal.close().catch(() => undefined);
+  // Ports that were closed before this one have told it by now.
+  const { port1 } = new MessageChannel();
+  port1.close();
+  await once(port1, 'close');
+  await new Promise((resolve) => setImmediate(resolve));
+  lane.lock.release(writerId);
+  expect(wal.counters().writersReaped).toBe(0);
 });
