@@ -10,7 +10,7 @@ afterEach(removeFolders);
 
 const BASE = tracePath('torn-tail-4k', 'base.db.gz');
 const WAL = tracePath('torn-tail-4k', 'trace.db-wal.gz');
-const COMMANDS = ['demo', 'replay', 'recover', 'verify', 'inspect', 'stat'];
+const COMMANDS = ['demo', 'replay', 'recover', 'verify', 'inspect', 'stat', 'torture'];
 
 /** The arguments of a replay that is right but for what is put in its place. */
 function replay(folder: string, changes: Readonly<Record<string, string>> = {}): string[] {
@@ -32,7 +32,6 @@ describe('options', () => {
     [['tail', 'a.db'], 'tail'],
     [['checkpoint', 'a.db'], 'checkpoint'],
     [['bench'], 'bench'],
-    [['torture'], 'torture'],
     [['--nonsense'], '--nonsense'],
     [['replay'], '--base'],
     [['inspect'], 'db'],
