@@ -81,7 +81,8 @@ describe('options', () => {
 
 describe('variables', () => {
   test.each(COMMANDS)('an unknown one is refused by %s', async (command) => {
-    const args = command === 'replay' ? replay(makeFolder()) : command === 'demo' ? [command] : [command, 'a.db'];
+    const isAlone = command === 'demo' || command === 'torture';
+    const args = command === 'replay' ? replay(makeFolder()) : isAlone ? [command] : [command, 'a.db'];
     const { status, stdout, stderr } = await runCommand(args, { LANEWAL_NONSENSE: '1' });
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toContain('LANEWAL_NONSENSE');

@@ -100,6 +100,10 @@ function boundOf({ kills, failures }: TortureTally): number | null {
   return kills === 0 || failures.length > 0 ? null : Math.min(1, 3 / kills);
 }
 
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(2))}%`;
+}
+
 function printTally(tally: TortureTally, seed: number): void {
   const { kills, killed, byPolicy, acknowledged, recovered, lost, failures, seconds } = tally;
   const bound = boundOf(tally);
@@ -111,7 +115,7 @@ function printTally(tally: TortureTally, seed: number): void {
     ['acknowledged', acknowledged],
     ['recovered', `${recovered}, each compared with what was written`],
     ['lost', lost],
-    ['bound', bound === null ? 'none' : `fewer than ${(100 * bound).toPrecision(2)}% of kills lose anything (95%)`],
+    ['bound', bound === null ? 'none' : `fewer than ${percent(bound)} of kills lose anything (95%)`],
     ['time', `${seconds.toFixed(1)} s, ${(kills / Math.max(seconds, 0.001)).toFixed(1)} kills a second`],
   ]);
   for (const { story, faults, db } of failures) {

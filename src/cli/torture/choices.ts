@@ -1,5 +1,5 @@
-// What a torture chooses by chance, from a seed: settings, how many writers, what they write, when the kill comes. Lanes
-// and log files are small, so that rotation, recycling, wrap-around and jumbos all come up within a second.
+// What a torture chooses by chance, from a seed: settings, how many writers, what they write, when the kill comes.
+// Lanes and log files are small, so that rotation, recycling, wrap-around and jumbos all come up within a second.
 
 import type { FsyncPolicy, ResolvedSettings, SettingOptions } from '../../settings.js';
 import type { RunContent } from './content.js';
@@ -27,16 +27,28 @@ export interface WriteChoices {
   readonly kill: Kill;
 }
 
-/** The page size of a new log. */
-export function choosePageBytes(random: () => number): number {
-  return pick(random, [512, 512, 512, 1024, 4096]);
+/** What all victims of one log have in common. */
+export interface LogChoices {
+  readonly pageBytes: number;
+  /** Mostly: a file is recycled only where the next one has its size. */
+  readonly logFileBytes: number;
+}
+
+/** Chooses for a new log. */
+export function chooseLog(random: () => number): LogChoices {
+  return { pageBytes: pick(random, [512, 512, 512, 1024, 4096]), logFileBytes: chooseFileBytes(random) };
+}
+
+function chooseFileBytes(random: () => number): number {
+  return pick(random, [65_536, 65_536, 131_072, 262_144]);
 }
 
 /** Chooses for one writing victim. */
 export function chooseWrite(
   random: () => number,
   fixed: Fixed,
-  log: Pick<RunContent, 'seed' | 'run' | 'pageBytes'>,
+  log: LogChoices,
+  place: { readonly seed: number; readonly run: number },
 ): WriteChoices {
   // Half of them with four writers or more, each in a space of its own. A thread costs as much as 100 commits.
   const isMany = random() < 0.58;
@@ -44,8 +56,10 @@ export function chooseWrite(
   const spaces = fixed.spaces ?? (random() < 0.87 ? writers : between(random, 1, writers));
   const laneBytes = pick(random, [4096, 8192, 16_384, 65_536]);
   const jumboPages = random() < 0.5 ? Math.ceil(laneBytes / log.pageBytes) + 1 : 0;
-  const content = { ...log, writers, spaces, jumboPages: jumboPages > SPACE_PAGES ? 0 : jumboPages };
-  const settings = chooseSettings(random, fixed, { pageSize: log.pageBytes, laneBytes }, writers);
+  const { pageBytes } = log;
+  const content = { ...place, pageBytes, writers, spaces, jumboPages: jumboPages > SPACE_PAGES ? 0 : jumboPages };
+  const logFileBytes = random() < 0.2 ? chooseFileBytes(random) : log.logFileBytes;
+  const settings = chooseSettings(random, fixed, { pageSize: pageBytes, laneBytes, logFileBytes }, writers);
   const habits: WriterHabits = {
     window: random() < 0.3 ? 1 : 1 + Math.floor(random() ** 2 * 16),
     acknowledges: random() < 0.75 ? 'durable' : 'written',
@@ -58,15 +72,15 @@ export function chooseWrite(
 function chooseSettings(
   random: () => number,
   { fsync, environment }: Fixed,
-  sizes: Pick<SettingOptions, 'pageSize' | 'laneBytes'>,
+  sizes: SettingOptions,
   writers: number,
 ): WriteChoices['settings'] {
   const chosen = {
     ...sizes,
     lanes: random() < 0.7 ? writers : between(random, 1, writers + 1),
-    logFileBytes: pick(random, [65_536, 65_536, 131_072, 262_144]),
     fsync: pick(random, ['full', 'normal', 'off'] as const),
     epochIntervalMs: pick(random, [1, 2, 5, 10]),
+    recoveryMemoryBytes: 2 ** 20,
     maxFlushDelayMs: random() < 0.9 ? 0 : 2,
     syncBytes: pick(random, [4096, 65_536, 8 * 2 ** 20]),
   };
@@ -82,12 +96,12 @@ function chooseEnd(random: () => number, writers: number): Pick<WriteChoices, 'm
   const moment: Moment = {
     writer: between(random, 0, writers - 1),
     behind: random() < 0.5 ? 'append' : 'acknowledgement',
-    number: 1 + Math.floor(random() ** 3 * (isLong ? 400 : 50)),
+    number: 1 + Math.floor(random() ** 3 * (isLong ? 300 : 30)),
   };
   const end = random();
   if (end < 0.3) return { moment, act: 'die', kill: 'by itself' };
   if (end < 0.35) return { moment, act: 'say', kill: { after: 'begins', delayMs: random() * 150 } };
-  const delayMs = random() < 0.4 ? 0 : random() ** 2 * (isLong ? 150 : 20);
+  const delayMs = random() < 0.4 ? 0 : random() ** 2 * (isLong ? 100 : 15);
   return { moment, act: end < 0.42 ? 'close' : 'say', kill: { after: 'moment', delayMs } };
 }
 

@@ -26,6 +26,9 @@ export interface Findings {
 /** More of them do not say more. */
 const FAULTS_MAX = 20;
 
+/** The least: logs are small here, and large buffers would take most of the time. */
+const recoveryMemoryBytes = 2 ** 20;
+
 /** One log and its page files. */
 export class Ledger {
   readonly #db: string;
@@ -72,7 +75,7 @@ export class Ledger {
     const before = this.lastSeq;
     const found = new Map<number, number>();
     const report = await this.#attempt('recovering into a callback', () => {
-      return recoverWal(this.#db, { into: (commit) => this.#take(commit, run, found) });
+      return recoverWal(this.#db, { recoveryMemoryBytes, into: (commit) => this.#take(commit, run, found) });
     });
     if (report !== undefined) this.#compare(report, found);
     this.#checkOrder(before);
@@ -91,7 +94,7 @@ export class Ledger {
     this.#faults = [];
     for (const time of ['first', 'second']) {
       const report = await this.#attempt(`recovering for the ${time} time`, () => {
-        return recoverWal(this.#db, { into: { pageFiles: this.#pageFiles } });
+        return recoverWal(this.#db, { recoveryMemoryBytes, into: { pageFiles: this.#pageFiles } });
       });
       if (report === undefined) break;
       for (const [space, path] of this.#pageFiles.entries()) {

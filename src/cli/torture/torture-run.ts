@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { monotonicMs } from '../../base/clock.js';
 import type { FsyncPolicy } from '../../settings.js';
 import { type Acknowledgement, readAcknowledgements } from './acknowledgements.js';
-import { chooseDelay, choosePageBytes, chooseTask, chooseWrite, type Fixed } from './choices.js';
+import { chooseDelay, chooseLog, chooseTask, chooseWrite, type Fixed, type LogChoices } from './choices.js';
 import { type Kill, killVictim } from './killer.js';
 import { Ledger } from './ledger.js';
 import { mixed, seeded } from './random.js';
@@ -56,7 +56,9 @@ export interface TortureTally {
 
 /** Odds that a kill is the last one of its log. */
 const LAST_KILL_ODDS = 1 / 25;
-const CHECKPOINT_ODDS = 0.35;
+/** Odds that the opening that makes a log is killed before anybody writes. */
+const FIRST_OPENING_ODDS = 0.3;
+const CHECKPOINT_ODDS = 0.5;
 const VERIFY_ODDS = 0.1;
 
 /** Runs a torture to its end, or to the first kill that went wrong. */
@@ -95,7 +97,7 @@ class TorturedLog {
   readonly #folder: string;
   readonly #db: string;
   readonly #ledger: Ledger;
-  readonly #pageBytes: number;
+  readonly #choices: LogChoices;
   readonly #random: () => number;
   /** Runs of writers so far. */
   #run = 0;
@@ -106,14 +108,15 @@ class TorturedLog {
     this.#folder = join(options.folder, name);
     this.#db = join(this.#folder, 'app.db');
     this.#random = seeded(mixed(options.seed, ...Buffer.from(name)));
-    this.#pageBytes = choosePageBytes(this.#random);
-    this.#ledger = new Ledger(this.#db, this.#pageBytes);
+    this.#choices = chooseLog(this.#random);
+    this.#ledger = new Ledger(this.#db, this.#choices.pageBytes);
   }
 
   async run(isOver: () => boolean): Promise<void> {
     fs.mkdirSync(this.#folder);
     this.#tally.logs += 1;
-    let task: VictimPlan['task'] = 'write';
+    // The first opening makes the log.
+    let task: VictimPlan['task'] = this.#random() < FIRST_OPENING_ODDS ? 'open' : 'write';
     do {
       const next = chooseTask(this.#random);
       if (!(await this.#cycle(task, next))) return;
@@ -182,6 +185,6 @@ class TorturedLog {
   }
 
   #choose(run: number) {
-    return chooseWrite(this.#random, this.#options, { seed: this.#options.seed, run, pageBytes: this.#pageBytes });
+    return chooseWrite(this.#random, this.#options, this.#choices, { seed: this.#options.seed, run });
   }
 }

@@ -25,7 +25,7 @@ export type FromWriter = 'connected' | 'close';
 const PATIENCE_MS = 60_000;
 
 /** A victim whose killer is late must not fill the disk. */
-const COMMITS_MAX = 5000;
+const COMMITS_MAX = 1500;
 
 interface InFlight {
   readonly number: number;
