@@ -1,6 +1,7 @@
 // One cycle of a hard death: a replay of a recorded trace with random writers, copies and policy is killed at a random
 // moment, the recovery and the opening behind it perhaps as well, and in the end every copy has to be exactly the
-// transactions that `inspect` lists, in sequence order, with every acknowledged one among them.
+// transactions that `inspect` lists, in sequence order, with every acknowledged one among them. What it has that
+// `lanewal torture` has not: real workloads, in which writers share pages, and the command line as it is used.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pageFilePaths } from '../../src/cli/page-files.js';
 import { readAckFile } from '../../src/cli/replay/acknowledgements.js';
+import { killVictim } from '../../src/cli/torture/killer.js';
+import type { VictimPlan } from '../../src/cli/torture/victim-plan.js';
 import { recoverWal } from '../../src/index.js';
 import { Program, runCli, type Variables } from './program.js';
 import { readTrace, SerialReplay, TRACE_NAMES, type TraceName, tracePath } from './traces.js';
@@ -39,7 +42,9 @@ interface Inspected {
 const BYTES_MAX = 12 * 2 ** 20;
 /** A replay of that much, with the start of its process, takes about this long. */
 const REPLAY_MS = 800;
-const AFTERMATH_MS = 300;
+const CHECKPOINT_MS = 300;
+/** From where a recovery or an opening begins, with its modules loaded. */
+const AFTERMATH_MS = 60;
 
 const traces = new Map<TraceName, ReturnType<typeof readTrace>>();
 
@@ -142,7 +147,7 @@ class Cycle {
       // Beyond the last one as well: then a checkpoint, or the end, is under way.
       const enough = Math.ceil(this.#random() * 1.1 * copies * transactions);
       while (!program.isOver && this.#acknowledged() < Math.min(enough, copies * transactions)) await pause(1);
-      await this.#killSoon(program, `replay at ${enough}`, enough > copies * transactions ? AFTERMATH_MS : 2);
+      await this.#killSoon(program, `replay at ${enough}`, enough > copies * transactions ? CHECKPOINT_MS : 2);
     }
     const { stderr } = await program.ended;
     if (stderr !== '') this.#faults.push(`replay said: ${stderr}`);
@@ -152,26 +157,20 @@ class Cycle {
     return existsSync(this.#ackFile) ? readAckFile(this.#ackFile, this.#choices.copies).reduce(sum, 0) : 0;
   }
 
-  /** Kills a recovery into the page files, or an opening of the log. */
+  /** Kills a recovery into the page files, or an opening of the log: a double crash. */
   async #killAftermath(): Promise<void> {
     if (!this.#hasPageFiles()) return;
-    if (this.#random() < 0.5) return this.#killSoon(Program.cli(['recover', this.#db]), 'recover', AFTERMATH_MS);
-    const { name, fsync, variables } = this.#choices;
+    const { name, copies, fsync, variables } = this.#choices;
     const pageSize = (await traceOf(name)).trace.pageBytes;
     const settings = { fsync, pageSize, logFileBytes: Number(variables.LANEWAL_LOG_FILE_BYTES) };
-    const acks = `${this.#ackFile}-none`;
-    const program = Program.workload({
-      db: this.#db,
-      acks,
-      run: 1,
-      workers: 1,
-      commits: 0,
-      leavesOpen: true,
-      settings,
-    });
-    await program.said('opening');
-    await this.#killSoon(program, 'opening', 30);
-    if (program.events.some(({ event }) => event === 'refused')) this.#faults.push('the log could not be opened');
+    const delayMs = this.#random() * AFTERMATH_MS;
+    const plan: VictimPlan =
+      this.#random() < 0.5
+        ? { task: 'recover', db: this.#db, pageFiles: pageFilePaths(this.#db, copies) }
+        : { task: 'open', db: this.#db, settings };
+    const { isKilled, fault } = await killVictim(plan, { after: 'begins', delayMs });
+    if (isKilled) this.#kills.push(`${plan.task} +${delayMs.toFixed(1)} ms`);
+    if (fault !== undefined) this.#faults.push(`${plan.task}: ${fault}`);
   }
 
   async #killSoon(program: Program, what: string, withinMs: number): Promise<void> {
