@@ -15,8 +15,8 @@ import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } 
 import type { MessagePort } from './thread/thread-connect.js';
 
 /** How long an append waits for another writer inside the same lane, whatever its timeout: it needs microseconds, or it
- * is dead and the flusher takes its lock away within this time. */
-const LOCK_WAIT_MS_MIN = 50;
+ * is dead and the flusher takes its lock away within this time. Then it looks whether there still is a flusher. */
+const LOCK_WAIT_MS = 50;
 /** How soon an append that does not block looks again at a lane that another writer is inside. */
 const LOCK_RETRY_MS = 2;
 /** Staged bytes of all lanes are added up once per this share of the cap; the cap is exact to that. */
@@ -125,16 +125,19 @@ export class WalWriter {
     checkWaitBounds({ timeoutMs });
     const attempt = this.#prepare(input);
     const deadlineMs = monotonicMs() + timeoutMs;
-    let leftMs = timeoutMs;
+    let lockMs = LOCK_WAIT_MS;
     try {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));
+        const result = attempt.try(lockMs);
         if (typeof result === 'number') return this.#published(result, attempt.commit);
-        leftMs = deadlineMs - monotonicMs();
+        // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
+        if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);
+        const leftMs = deadlineMs - monotonicMs();
         if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs);
         this.#askForSpace(result);
         if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
+        lockMs = Math.min(leftMs, LOCK_WAIT_MS);
       }
     } catch (error) {
       attempt.drop();
@@ -223,9 +226,10 @@ export class WalWriter {
   }
 
   #checkOpen(): void {
+    // First: a log that failed says so, also to a writer that it made leave.
+    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
     // A writer that left has no port any more: its jumbos would not arrive, and nobody would clean up after its death.
     if (!this.#isConnected) throw new WalError('ERR_WAL_CLOSED', 'This writer has left the log; connect again.');
-    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
   }
 
   #post(message: WriterMessage | (Jumbo & { kind: 'jumbo' })): void {
@@ -235,7 +239,7 @@ export class WalWriter {
   /** Claims room for a jumbo, in the lane's lock: bytes in flight stay bounded, but one is always let through. */
   #admitJumbo(bytes: number): boolean {
     const { jumboLock } = this.#control;
-    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS_MIN)) return false;
+    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS)) return false;
     try {
       const inFlight = this.#lanes.reduce((sum, lane) => sum + lane.jumboBytes(), 0);
       if (inFlight > 0 && inFlight + bytes > this.#handle.maxJumboBytes) return false;

@@ -81,10 +81,13 @@ export class FlusherHost {
     await this.#ask({ kind: 'ticker', isTicking });
   }
 
-  /** Drains and ends the flusher. Resolves when it has ended. */
+  /** Drains and ends the flusher. Settles when it has ended, also when it could not drain: then nobody writes any more. */
   async close(): Promise<void> {
-    await this.#ask({ kind: 'close' });
-    await this.#ended;
+    try {
+      await this.#ask({ kind: 'close' });
+    } finally {
+      await this.#ended;
+    }
   }
 
   /** Resolves when the flusher has ended, for whatever reason. */

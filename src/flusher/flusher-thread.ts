@@ -183,6 +183,8 @@ export class FlusherThread {
   #answer(request: FlusherRequest): unknown {
     // Whatever is asked, the loop has to look again.
     this.#poke();
+    // Requests still arrive while the thread ends: a log that has failed writes no checkpoint and recycles no file.
+    if (this.#control.hasEnded()) throw this.#flusher.endedError();
     switch (request.kind) {
       case 'flush':
         return this.#flusher.flush();

@@ -97,7 +97,7 @@ export class Flusher {
   flush(): Promise<FlushResult> {
     const throughSeq = this.#control.commitSeqNext.load() - 1;
     return new Promise((resolve, reject) => {
-      if (this.#control.hasEnded()) reject(this.#endedError());
+      if (this.#control.hasEnded()) reject(this.endedError());
       else this.#requests.push({ throughSeq, resolve, reject });
     });
   }
@@ -105,7 +105,7 @@ export class Flusher {
   /** Takes no more commits, drains, and leaves the clean mark. */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#control.hasEnded()) return reject(this.#endedError());
+      if (this.#control.hasEnded()) return reject(this.endedError());
       this.#closing = { resolve, reject };
       this.#control.setState(STATE.closing);
     });
@@ -158,7 +158,8 @@ export class Flusher {
     }
   }
 
-  #endedError(): WalError {
+  /** Why a log that has closed or failed does nothing any more. */
+  endedError(): WalError {
     if (this.#control.state === STATE.failed) return this.#control.failure();
     return new WalError('ERR_WAL_CLOSED', 'The log is closed.');
   }
@@ -287,7 +288,7 @@ export class Flusher {
     if (this.#settings.fsync !== 'off') this.#log.sync();
     this.#log.close();
     this.#control.setState(STATE.closed);
-    for (const request of this.#requests.splice(0)) request.reject(this.#endedError());
+    for (const request of this.#requests.splice(0)) request.reject(this.endedError());
     this.#closing?.resolve();
     return { kind: 'ended' };
   }

@@ -1,11 +1,15 @@
 // Starts threads that append to a log, and follows them, also from a main thread that blocks.
 
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { Wal } from '../../src/index.js';
 import type { LogWorkerAnswer, LogWorkerData, LogWorkerRequest, LogWorkerTask } from './log-worker.js';
 
 const BOUND_MS = 30_000;
+
+function startWorker(workerData: LogWorkerData, resourceLimits: ResourceLimits = {}): Worker {
+  return new Worker(new URL('./log-worker.js', import.meta.url), { workerData, resourceLimits });
+}
 
 /** A thread of log-worker.ts, connected. */
 export class LogThread {
@@ -19,12 +23,19 @@ export class LogThread {
     this.#words = words;
   }
 
-  static async start(wal: Wal, task: LogWorkerTask): Promise<LogThread> {
+  /** @param resourceLimits - left out, the thread has as much memory as any */
+  static async start(wal: Wal, task: LogWorkerTask, resourceLimits?: ResourceLimits): Promise<LogThread> {
     const progress = new SharedArrayBuffer(8);
-    const data: LogWorkerData = { handle: wal.handle, task, progress };
-    const worker = new Worker(new URL('./log-worker.js', import.meta.url), { workerData: data });
+    const worker = startWorker({ handle: wal.handle, task, progress }, resourceLimits);
     const [{ lane }] = (await once(worker, 'message')) as [{ lane: number }];
     return new LogThread(worker, lane, new Int32Array(progress));
+  }
+
+  /** What a thread that only connects says: its lane, or why it could not. */
+  static async connect(wal: Wal): Promise<LogWorkerAnswer> {
+    const worker = startWorker({ handle: wal.handle, task: 'connect', progress: new SharedArrayBuffer(8) });
+    const [answer] = (await once(worker, 'message')) as [LogWorkerAnswer];
+    return answer;
   }
 
   /** Commits done so far. */

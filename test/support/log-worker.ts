@@ -6,6 +6,7 @@ import { WalError } from '../../src/base/errors.js';
 import type { Commit } from '../../src/commit.js';
 import { connectWal } from '../../src/connect.js';
 import type { WalHandle } from '../../src/handle.js';
+import { die, type Fate } from './mortal-thread.js';
 
 /** What the thread does. */
 export type LogWorkerTask =
@@ -13,6 +14,8 @@ export type LogWorkerTask =
   | 'appendDurably'
   /** Appends commits of all sizes, jumbos among them, without waiting, until it is terminated; counts them. */
   | 'appendForever'
+  /** Connects, or says why it could not, and ends. */
+  | 'connect'
   /** Does what it is asked by messages. */
   | 'serve';
 
@@ -28,6 +31,7 @@ export type LogWorkerRequest =
   | { readonly ask: 'append'; readonly bytes: number; readonly timeoutMs?: number; readonly value?: number }
   | { readonly ask: 'appendDurable'; readonly bytes: number; readonly timeoutMs: number }
   | { readonly ask: 'waitDurable'; readonly timeoutMs: number }
+  | { readonly ask: 'die'; readonly how: Fate }
   | { readonly ask: 'leave' };
 
 /** What it answers: the sequence, or the code of the error. */
@@ -40,10 +44,18 @@ export interface LogWorkerAnswer {
 const { handle, task, progress } = workerData as LogWorkerData;
 const words = new Int32Array(progress);
 const port = parentPort as MessagePort;
+if (task === 'connect') {
+  port.postMessage(await connectWal(handle).then(({ lane }) => ({ lane }), refused));
+  process.exit(0);
+}
 const writer = await connectWal(handle);
 port.postMessage({ lane: writer.lane });
 
 const image = new Uint8Array(handle.pageSize);
+
+function refused(error: unknown): LogWorkerAnswer {
+  return { code: error instanceof WalError ? error.code : `untyped: ${error}` };
+}
 
 function count(): void {
   Atomics.add(words, 0, 1);
@@ -70,6 +82,10 @@ function appendForever(): void {
 function serve(): void {
   let last: Commit | undefined;
   const act = (request: LogWorkerRequest): LogWorkerAnswer => {
+    if (request.ask === 'die') {
+      setImmediate(() => die(request.how));
+      return {};
+    }
     if (request.ask === 'leave') {
       writer.disconnect();
       setImmediate(() => port.close());
@@ -90,7 +106,7 @@ function serve(): void {
     try {
       port.postMessage(act(request));
     } catch (error) {
-      port.postMessage({ code: error instanceof WalError ? error.code : `untyped: ${error}` });
+      port.postMessage(refused(error));
     }
   });
 }

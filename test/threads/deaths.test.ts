@@ -8,6 +8,7 @@ import { postMessageToThread } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWal, recoverWal, type Wal, WalError } from '../../src/index.js';
 import { LogThread } from '../support/log-threads.js';
+import type { Fate } from '../support/mortal-thread.js';
 import { scratchFolder } from '../support/program.js';
 import { randomStream } from '../unit/cli/seeded.js';
 
@@ -87,36 +88,39 @@ describe('the death of the flusher', () => {
   const workerUrls = { flusher: new URL('../support/mortal-flusher.js', import.meta.url).href };
 
   /** Not awaited: a thread that dies of a message never answers it. */
-  function kill(wal: Wal, how: 'throw' | 'exit'): void {
+  function kill(wal: Wal, how: Fate): void {
     void postMessageToThread(wal.handle.flusherThreadId, how).catch(() => undefined);
   }
 
-  test.each(['throw', 'exit'] as const)('by %s fails the log and everybody is told', async (how) => {
-    const db = join(folder, 'db');
-    const wal = await openWal(db, { ...SETTINGS, ticker: false, fsync: 'normal', workerUrls });
-    const failed = new Promise<WalError>((resolve) => wal.on('failed', resolve));
-    const thread = await LogThread.start(wal, 'serve');
-    await wal.flush();
-    const durable = wal.marks().durableSeq;
-    expect((await thread.ask({ ask: 'append', bytes: 10 })).seq).toBe(durable + 1);
-    const waiting = codeOf(wal.durable({ seq: durable + 100 }));
-    const blocked = thread
-      .ask({ ask: 'append', bytes: 10 })
-      .then(() => thread.ask({ ask: 'waitDurable', timeoutMs: 20_000 }));
-    kill(wal, how);
-    expect((await failed).code).toBe('ERR_WAL_POISONED');
-    expect(await waiting).toBe('ERR_WAL_OUTCOME_UNKNOWN');
-    // Durable before the flusher died, or not: never left waiting.
-    expect([undefined, 'ERR_WAL_OUTCOME_UNKNOWN', 'ERR_WAL_POISONED']).toContain((await blocked).code);
-    expect(wal.state).toBe('failed');
-    expect((await thread.ask({ ask: 'append', bytes: 10 })).code).toBe('ERR_WAL_POISONED');
-    expect(await codeOf(wal.flush())).toBe('ERR_WAL_POISONED');
-    expect(await codeOf(wal.files())).toBe('ERR_WAL_POISONED');
-    await thread.worker.terminate();
-    await wal.close();
-    // The lock is free, and what was durable is there.
-    const reopened = await openWal(db, SETTINGS);
-    expect(reopened.marks().durableSeq).toBeGreaterThanOrEqual(durable);
-    await reopened.close();
-  });
+  test.each(['throw', 'exit', 'rejection'] as const)(
+    'by %s, asleep, fails the log and everybody is told',
+    async (how) => {
+      const db = join(folder, 'db');
+      const wal = await openWal(db, { ...SETTINGS, ticker: false, fsync: 'normal', workerUrls });
+      const failed = new Promise<WalError>((resolve) => wal.on('failed', resolve));
+      const thread = await LogThread.start(wal, 'serve');
+      await wal.flush();
+      const durable = wal.marks().durableSeq;
+      expect((await thread.ask({ ask: 'append', bytes: 10 })).seq).toBe(durable + 1);
+      const waiting = codeOf(wal.durable({ seq: durable + 100 }));
+      const blocked = thread
+        .ask({ ask: 'append', bytes: 10 })
+        .then(() => thread.ask({ ask: 'waitDurable', timeoutMs: 20_000 }));
+      kill(wal, how);
+      expect((await failed).code).toBe('ERR_WAL_POISONED');
+      expect(await waiting).toBe('ERR_WAL_OUTCOME_UNKNOWN');
+      // Durable before the flusher died, or not: never left waiting.
+      expect([undefined, 'ERR_WAL_OUTCOME_UNKNOWN', 'ERR_WAL_POISONED']).toContain((await blocked).code);
+      expect(wal.state).toBe('failed');
+      expect((await thread.ask({ ask: 'append', bytes: 10 })).code).toBe('ERR_WAL_POISONED');
+      expect(await codeOf(wal.flush())).toBe('ERR_WAL_POISONED');
+      expect(await codeOf(wal.files())).toBe('ERR_WAL_POISONED');
+      await thread.worker.terminate();
+      await wal.close();
+      // The lock is free, and what was durable is there.
+      const reopened = await openWal(db, SETTINGS);
+      expect(reopened.marks().durableSeq).toBeGreaterThanOrEqual(durable);
+      await reopened.close();
+    },
+  );
 });
