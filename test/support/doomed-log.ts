@@ -117,6 +117,20 @@ export class DoomedLog {
     this.#waiting.set('close again', outcomeOf(this.wal.close()));
   }
 
+  /** Terminates a thread that blocks: for the durability of its commit, or for room. */
+  async terminateBlocked(ask: 'waitDurable' | 'append'): Promise<void> {
+    const [blocked] = this.#threads as [LogThread];
+    await blocked.ask({ ask: 'append', bytes: FILLING_BYTES });
+    void blocked.ask({ ask, bytes: FILLING_BYTES, timeoutMs: WAIT_MS });
+    await this.#asleep(ask === 'append' ? SLEEPERS.written : SLEEPERS.durable);
+    await blocked.worker.terminate();
+  }
+
+  /** Lets the flusher go on. */
+  goOn(): void {
+    this.#mortal.tell('goes on');
+  }
+
   /** Ends the flusher's thread where it is parked. */
   async end(death: Death): Promise<void> {
     process.on('worker', this.#onWorker);

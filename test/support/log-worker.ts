@@ -31,6 +31,7 @@ export type LogWorkerRequest =
   | { readonly ask: 'append'; readonly bytes: number; readonly timeoutMs?: number; readonly value?: number }
   | { readonly ask: 'appendDurable'; readonly bytes: number; readonly timeoutMs: number }
   | { readonly ask: 'waitDurable'; readonly timeoutMs: number }
+  /** Not answered. */
   | { readonly ask: 'die'; readonly how: Fate }
   | { readonly ask: 'leave' };
 
@@ -81,10 +82,10 @@ function appendForever(): void {
 
 function serve(): void {
   let last: Commit | undefined;
-  const act = (request: LogWorkerRequest): LogWorkerAnswer => {
+  const act = (request: LogWorkerRequest): LogWorkerAnswer | undefined => {
     if (request.ask === 'die') {
       setImmediate(() => die(request.how));
-      return {};
+      return undefined;
     }
     if (request.ask === 'leave') {
       writer.disconnect();
@@ -104,7 +105,8 @@ function serve(): void {
   };
   port.on('message', (request: LogWorkerRequest) => {
     try {
-      port.postMessage(act(request));
+      const answer = act(request);
+      if (answer !== undefined) port.postMessage(answer);
     } catch (error) {
       port.postMessage(refused(error));
     }

@@ -3,13 +3,20 @@
 // everybody who can wait does so, and then its thread ends. Every change of shared memory as a moment:
 // test/deep/threads.test.ts.
 
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openWal } from '../../src/index.js';
+import { Lane } from '../../src/lane/lane.js';
+import { atomics } from '../../src/memory/atomics.js';
+import { Word32 } from '../../src/memory/words.js';
 import { expectAllTold } from '../support/all-told.js';
 import { DoomedLog } from '../support/doomed-log.js';
+import { LogThread } from '../support/log-threads.js';
 import type { Moment } from '../support/mortal-thread.js';
-import type { Death } from '../support/mortality.js';
+import { type Death, MORTAL_URLS, Mortal } from '../support/mortality.js';
+import { ParkedWriter } from '../support/parked-writers.js';
 import { scratchFolder } from '../support/program.js';
 
 let folder = '';
@@ -20,6 +27,12 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 
+/** Longer than any test may take. */
+const WAIT_MS = 600_000;
+/** An operation of an append behind the one that takes the lane's lock. */
+const WITHIN_THE_LOCK = 9;
+/** design/shared-memory.md */
+const LOCK_WAITERS_LINE = 4;
 const SEGMENT_WRITE: Moment = { call: 'writevSync', when: 'before' };
 const SYNC: Moment = { call: 'fdatasyncSync', when: 'before' };
 
@@ -51,5 +64,28 @@ describe('the flusher', () => {
     await log.haveEverybodyWaitForClose();
     await log.end(death);
     await expectAllTold(db, log);
+  });
+
+  test('F26: tells an append that waits for the lock of a dead writer, which nobody takes away any more', async () => {
+    const mortal = new Mortal();
+    const workerUrls = { flusher: MORTAL_URLS.flusher };
+    const wal = await mortal.within('flusher', undefined, () =>
+      openWal(db, { lanes: 1, laneBytes: 65_536, workerUrls }),
+    );
+    const failed = once(wal, 'failed');
+    const sharing = await LogThread.start(wal, 'serve');
+    const writer = await ParkedWriter.start(wal, 'page', WITHIN_THE_LOCK);
+    expect(await writer.append()).toMatchObject({ at: 'parked' });
+    const [buffer] = wal.handle.lanes as [SharedArrayBuffer];
+    expect(new Lane(0, buffer).lock.isHeld()).toBe(true);
+    const appended = sharing.ask({ ask: 'append', bytes: 100, timeoutMs: WAIT_MS });
+    const waiters = new Word32(atomics, buffer, LOCK_WAITERS_LINE);
+    while (waiters.load() === 0) await new Promise((resolve) => setImmediate(resolve));
+    await mortal.end('terminate');
+    await failed;
+    await writer.worker.terminate();
+    expect((await appended).code).toBe('ERR_WAL_POISONED');
+    await sharing.worker.terminate();
+    await wal.close();
   });
 });
