@@ -9,7 +9,7 @@ import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { OlderFile } from '../log/log-writer.js';
-import { logFileName, parseSpareFileName, spareFileName, UNFINISHED_SUFFIX } from '../log/names.js';
+import { isUnfinishedName, logFileName, parseSpareFileName, spareFileName } from '../log/names.js';
 import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from '../record/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
@@ -134,7 +134,7 @@ function openingReport(scan: LogScan): RecoveryReport {
 
 /** Files that an opening or a rotation did not finish. */
 function removeUnfinished(directory: Directory): void {
-  for (const name of directory.list()) if (name.endsWith(UNFINISHED_SUFFIX)) directory.remove(name);
+  for (const name of directory.list()) if (isUnfinishedName(name)) directory.remove(name);
 }
 
 function randomLogId(): number {

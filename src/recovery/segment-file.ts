@@ -8,7 +8,14 @@ import { wallClockMs } from '../base/clock.js';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../log/codec.js';
 import { FILE_FLAG, FILE_HEADER_BYTES } from '../log/layout.js';
-import { CHECKPOINT_NAMES, LOCK_NAME, parseLogFileName, parseSpareFileName, UNFINISHED_SUFFIX } from '../log/names.js';
+import {
+  CHECKPOINT_NAMES,
+  isUnfinishedName,
+  LOCK_NAME,
+  parseLogFileName,
+  parseSpareFileName,
+  UNFINISHED_SUFFIX,
+} from '../log/names.js';
 import { type Certificate, encodeSegmentHeader } from '../segment/codec.js';
 import { CommitReader } from '../segment/commit-reader.js';
 import { FileWindow } from '../segment/file-window.js';
@@ -226,7 +233,7 @@ export function removeLog(dbPath: string): string[] {
   const isOurs = (name: string): boolean =>
     parseLogFileName(name) !== undefined ||
     parseSpareFileName(name) !== undefined ||
-    name.endsWith(UNFINISHED_SUFFIX) ||
+    isUnfinishedName(name) ||
     /^[0-9a-f]{16}\.wal\.damaged-[0-9a-f]{8}$/.test(name);
   for (const name of directory.list().filter(isOurs).sort()) {
     directory.remove(name);
