@@ -1,14 +1,12 @@
 // Whole processes: how they may end with an open log, what keeps them alive and what does not, and that a log has one
 // owner on the machine.
 
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWal, recoverWal } from '../../src/index.js';
-import { scratchFolder } from '../support/program.js';
-
-const INDEX = new URL('../../src/index.js', import.meta.url).href;
+import { type Ending, scratchFolder } from '../support/program.js';
+import { runScript } from '../support/script.js';
 
 let folder = '';
 let db = '';
@@ -18,28 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a script with `wal` open; it prints what it likes. */
-function run(body: string, options = ''): Promise<Ended> {
-  const code = `
-    import { openWal } from '${INDEX}';
-    import { Worker } from 'node:worker_threads';
-    const settings = { pageSize: 512, lanes: 2, laneBytes: 65536, logFileBytes: 1048576, ${options} };
-    const image = new Uint8Array(512);
-    const page = { pages: [{ pageNumber: 1, image }] };
-    const wal = await openWal(${JSON.stringify(db)}, settings);
-    ${body}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (data) => (stdout += data));
-  child.stderr.on('data', (data) => (stderr += data));
-  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stdout, stderr })));
-}
+const run = (body: string, settings = ''): Promise<Ending> => runScript(db, body, { settings });
 
 async function lastSeq(): Promise<number> {
   return (await recoverWal(db, { into: () => undefined })).lastSeq;

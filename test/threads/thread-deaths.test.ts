@@ -9,11 +9,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWal, recoverWal, type Wal } from '../../src/index.js';
 import { scanLog } from '../../src/recovery/scan.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
+import { expectAllTold } from '../support/all-told.js';
 import { DoomedLog, outcomeOf } from '../support/doomed-log.js';
 import { LogThread } from '../support/log-threads.js';
 import type { LogWorkerRequest } from '../support/log-worker.js';
 import { type Death, MORTAL_URLS, Mortal } from '../support/mortality.js';
 import { scratchFolder } from '../support/program.js';
+import { announceSkip } from '../support/workload-check.js';
 
 const SETTINGS = { pageSize: 512, lanes: 2, laneBytes: 65_536, logFileBytes: 2 ** 18 };
 const LITTLE_MEMORY = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 };
@@ -140,6 +142,51 @@ describe('a writer', () => {
       await expectWhole(durableSeq);
     },
   );
+});
+
+const noDescriptors = process.platform === 'linux' ? undefined : 'descriptors are listed in /proc on Linux only';
+announceSkip('F43: descriptors of a dead thread', noDescriptors);
+
+/** Descriptors of this process, all threads, that lead into the log. */
+function descriptorsInto(folderOfLog: string): number[] {
+  return fs
+    .readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        return linkOf(fd).startsWith(folderOfLog) && linkOf(fd).endsWith('.wal');
+      } catch {
+        // The one with which the list was read.
+        return false;
+      }
+    });
+}
+
+const linkOf = (fd: number): string => fs.readlinkSync(`/proc/self/fd/${fd}`);
+
+describe.skipIf(noDescriptors !== undefined)('the descriptors of a dead flusher', () => {
+  test('F43: are closed with it, and whoever gets their numbers next has them for himself', async () => {
+    const log = await DoomedLog.open(db, { call: 'writevSync', when: 'before' });
+    await log.park();
+    const numbers = descriptorsInto(`${db}-wal`);
+    expect(numbers).not.toEqual([]);
+    await log.haveEverybodyWait();
+    await log.end('terminate');
+    await log.failed;
+    expect(descriptorsInto(`${db}-wal`)).toEqual([]);
+    const strangers: number[] = [];
+    const names: string[] = [];
+    while (numbers.some((number) => !strangers.includes(number))) {
+      names.push(join(folder, `stranger-${strangers.length}`));
+      strangers.push(fs.openSync(names.at(-1)!, 'wx+'));
+    }
+    await expectAllTold(db, log);
+    for (const [index, fd] of strangers.entries()) {
+      expect(linkOf(fd)).toBe(names[index]);
+      expect(fs.fstatSync(fd).size).toBe(0);
+      fs.closeSync(fd);
+    }
+  });
 });
 
 describe('the owner of a log', () => {
