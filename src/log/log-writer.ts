@@ -85,6 +85,8 @@ export class LogWriter {
   #hasUnsynced = false;
   #wallClockMs = 0;
   #olderFiles: OlderFile[];
+  /** Last epoch that a checkpoint was said to cover; files up to it may be gone. */
+  #releasedEpoch: number;
 
   /** @param sync - false under policy `off`: then nothing is ever synced */
   constructor(
@@ -107,6 +109,7 @@ export class LogWriter {
     this.#position = start.position;
     this.#syncedThrough = start.syncedThrough;
     this.#olderFiles = [...start.olderFiles];
+    this.#releasedEpoch = start.checkpointEpoch;
   }
 
   get position(): LogPosition {
@@ -158,7 +161,7 @@ export class LogWriter {
   epochThrough(throughSeq: number): number {
     if (throughSeq >= this.#position.nextSeq - 1) return this.#position.epoch;
     const covered = this.#olderFiles.filter(({ endSeq }) => endSeq - 1 <= throughSeq);
-    return covered.at(-1)?.endEpoch ?? this.#start.checkpointEpoch;
+    return Math.max(this.#releasedEpoch, covered.at(-1)?.endEpoch ?? 0);
   }
 
   /**
@@ -169,6 +172,8 @@ export class LogWriter {
   release(throughSeq: number): void {
     const isFree = ({ endSeq }: OlderFile): boolean => endSeq - 1 <= throughSeq;
     const before = this.#olderFiles.length;
+    // Kept beyond the files: a later checkpoint that covers no other one must still say that these are not needed.
+    this.#releasedEpoch = this.epochThrough(throughSeq);
     try {
       for (let file = this.#olderFiles[0]; file !== undefined && isFree(file); file = this.#olderFiles[0]) {
         this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
