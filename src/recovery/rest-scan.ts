@@ -62,8 +62,8 @@ export function scanRest(
     endOffset: from,
   };
   try {
-    const piece = Buffer.alloc(PIECE_BYTES);
     const size = file.size();
+    const piece = Buffer.alloc(Math.min(PIECE_BYTES, Math.max(size - from, 0)));
     let offset = from;
     while (offset < size) {
       const bytes = file.read(piece, offset);

@@ -130,27 +130,32 @@ function judge(
   const lost = headerlessRests(directory, log);
   const proofs = syncedThroughSeen === undefined ? rests : [];
   const syncedThrough = Math.max(syncedThroughSeen ?? 0, syncedThroughOf(log, chain, proofs));
+  const isBelowSynced = log.files.length > 0 && end.epoch < syncedThrough;
   const damage: DamageEntry[] = [...log.refused, ...chain.flaws];
   const orphans = lost.filter(({ rest }) => rest.epochMax > end.epoch);
   for (const { file, rest } of orphans) {
     const reason = `${file.reason}, but segments of this log stand behind it`;
     damage.push({ file: file.name, epoch: rest.first?.epoch ?? 0, offset: 0, bytes: file.bytes, reason });
   }
-  const isBelowSynced = log.files.length > 0 && end.epoch < syncedThrough;
+  const unreadable = isBelowSynced || chain.isFrontMissing ? unreadableAtEnd(log, chain, orphans) : [];
+  for (const { name: file, bytes, reason } of unreadable) {
+    damage.push({ file, epoch: end.epoch + 1, offset: 0, bytes, reason });
+  }
   const missing = missingFile(log, chain, end, syncedThrough);
   const misfit = isMisfit(chain, end, syncedThrough);
   if (missing !== undefined) damage.push(missing);
   else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, end, syncedThrough));
   const droppedBytes = dropped(chain, rests);
   const { id: row, verdict } = verdictRow({
-    // A file that was refused is there: nothing has to be put back, something has to be put right.
-    isFileMissing: missing !== undefined && log.refused.length === 0,
+    // A file that was refused, or lost its header, is there: nothing has to be put back, something has to be put right.
+    isFileMissing: missing !== undefined && log.refused.length === 0 && unreadable.length === 0,
     isBelowSynced,
-    isHeaderLost: orphans.length > 0,
+    isHeaderLost: orphans.length > 0 || unreadable.length > 0,
     isContradictory: misfit || log.refused.length > 0 || chain.flaws.length > 0,
     isFollowed: chain.end.isBroken || droppedBytes > 0,
   });
-  const neverStarted = lost.filter((one) => !orphans.includes(one)).map(({ file }) => file.name);
+  const lostFiles = new Set([...orphans.map(({ file }) => file), ...unreadable]);
+  const neverStarted = lost.filter(({ file }) => !lostFiles.has(file)).map(({ file }) => file.name);
   const incarnations = [log.incarnation, checkpoint?.incarnation ?? 0, ...lost.map(({ rest }) => rest.incarnationMax)];
   return {
     log,
@@ -201,6 +206,23 @@ function headerlessRests(directory: Directory, log: LogFiles): { file: LogFiles[
     const home = { fileNumber: file.fileNumber, logId: log.logId, incarnationMin: log.incarnation };
     return { file, rest: scanRest(directory, file.name, FILE_HEADER_BYTES, home) };
   });
+}
+
+/**
+ * Files without a readable header that stand just where the chain ends too early: one of them should have gone on.
+ *
+ * What is in them is of an older incarnation, which proves nothing by itself; that the chain ends there does.
+ */
+function unreadableAtEnd(
+  log: LogFiles,
+  chain: Chain,
+  orphans: readonly { file: LogFiles['headerless'][number] }[],
+): LogFiles['headerless'] {
+  const first = chain.isFrontMissing ? 0 : (chain.files.at(-1)?.file.fileNumber ?? 0);
+  const next = chain.next?.fileNumber ?? 0;
+  return log.headerless.filter(
+    (one) => one.fileNumber > first && one.fileNumber < next && !orphans.some(({ file }) => file === one),
+  );
 }
 
 /**

@@ -110,7 +110,11 @@ export function encodeSegmentHeader(target: Uint8Array, header: SegmentHeader): 
 export function decodeSegmentHeader(bytes: Uint8Array): (SegmentHeader & { headerCrc: number }) | Refusal {
   if (bytes.length < SEGMENT_HEADER.bytes) return damaged('a segment header is cut short');
   const view = new DataView(bytes.buffer, bytes.byteOffset, SEGMENT_HEADER.bytes);
-  if (view.getUint32(H.magic, true) !== SEGMENT_MAGIC) return { refused: 'foreign', reason: 'no segment magic' };
+  if (view.getUint32(H.magic, true) !== SEGMENT_MAGIC) {
+    // Zeros and the middle of an older segment have none either; only the checksum tells a header that lost its own.
+    if (isWithoutMagic(bytes)) return damaged('a segment header has lost its magic');
+    return { refused: 'foreign', reason: 'no segment magic' };
+  }
   const headerCrc = view.getUint32(H.headerCrc, true);
   if (crc32c(bytes.subarray(0, H.headerCrc)) !== headerCrc) return damaged('a segment header fails its checksum');
   if (view.getUint16(H.version, true) !== FORMAT_VERSION) return version('the format version is unknown');
@@ -143,6 +147,14 @@ export function decodeSegmentHeader(bytes: Uint8Array): (SegmentHeader & { heade
   };
   const contradiction = contradictionIn(header);
   return contradiction === undefined ? header : damaged(contradiction);
+}
+
+/** Whether everything but the magic is a segment header. */
+function isWithoutMagic(bytes: Uint8Array): boolean {
+  const copy = bytes.slice(0, SEGMENT_HEADER.bytes);
+  const view = new DataView(copy.buffer, copy.byteOffset, SEGMENT_HEADER.bytes);
+  view.setUint32(H.magic, SEGMENT_MAGIC, true);
+  return crc32c(copy.subarray(0, H.headerCrc)) === view.getUint32(H.headerCrc, true);
 }
 
 function contradictionIn(header: SegmentHeader): string | undefined {
