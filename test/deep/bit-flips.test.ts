@@ -1,9 +1,10 @@
-// Every bit of every byte of a log (test/bytes/bit-flips.test.ts flips some). One test for each of its files, so that
+// Every bit of every byte of a log (test/bytes/bit-flips.test.ts flips some), and a cut at every byte. One test for each of its files, so that
 // none takes longer than the runner waits. LANEWAL_TEST_FLIPS bounds the flips of each file; by default all are done.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BitFlips, outcomeOf, tallyLine } from '../support/bit-flips.js';
-import { type Corpus, makeByteCorpus, type Unit } from '../support/byte-corpus.js';
+import { CORPUS_FILE_BYTES, type Corpus, makeByteCorpus, type Unit } from '../support/byte-corpus.js';
+import { chainNames, expectCut } from '../support/corpus-oracle.js';
 import { seeded } from '../support/crash-directory.js';
 import { testSeed } from '../support/workload-check.js';
 
@@ -44,6 +45,17 @@ describe.each([
   });
 
   const isOfItsOwn = (unit: Unit): boolean => ['torn', 'stale'].includes(outcomeOf(unit, corpus));
+
+  test('R2: cut off at any byte ends in front of the segment that was cut (F02)', async () => {
+    let cuts = 0;
+    for (const name of chainNames(corpus)) {
+      for (let bytes = 0; bytes < CORPUS_FILE_BYTES && cuts < FLIPS_MAX; bytes += 1) {
+        await expectCut(corpus, name, bytes);
+        cuts += 1;
+      }
+    }
+    console.log(`a log ${title}: ${cuts} cuts`);
+  });
 
   test('reports every flipped bit of its checkpoints, and none of a spare', async () => {
     const random = seeded(testSeed('bits of spares'));
