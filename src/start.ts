@@ -3,7 +3,7 @@
 
 import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
-import { Control, MEMORY_VERSION } from './epoch/control.js';
+import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
 import { FlusherHost } from './flusher/flusher-host.js';
 import type { FlusherNotice, FlusherStart } from './flusher/messages.js';
 import { frameSeed } from './frame/codec.js';
@@ -44,7 +44,10 @@ export async function startLog(
   onNotice: (notice: FlusherNotice) => void,
 ): Promise<RunningLog> {
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
-  for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);
+  for (const [space, pages] of opened.sizes) {
+    // Nobody writes to the spaces beyond; a log that has them was made by something else.
+    if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);
+  }
   const lanes = createLanes(settings);
   const { path } = place.directory;
   const start: FlusherStart = {

@@ -2,6 +2,7 @@
 // here is what surrounds it: the complete check before, waiting for space, jumbos, waking the flusher after.
 
 import { monotonicMs } from './base/clock.js';
+import { exhausted } from './base/counters.js';
 import { WalError } from './base/errors.js';
 import { checkWaitBounds, startTimer } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
@@ -114,7 +115,7 @@ export class WalWriter {
    * page's versions.
    *
    * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_RECORD_TOO_LARGE, ERR_WAL_CLOSED, ERR_WAL_POISONED,
-   *   ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no space and the disk is
+   *   ERR_WAL_EXHAUSTED, ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no space and the disk is
    *   full); nothing was written then
    *
    * Durability: none yet. Await `commit.durable()` or `commit.written()`.
@@ -134,7 +135,7 @@ export class WalWriter {
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
         if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);
         const leftMs = deadlineMs - monotonicMs();
-        if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs);
+        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs);
         this.#askForSpace(result);
         if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
         lockMs = Math.min(leftMs, LOCK_WAIT_MS);
@@ -163,7 +164,7 @@ export class WalWriter {
         const result = attempt.try(0);
         if (typeof result === 'number') return this.#published(result, attempt.commit);
         const leftMs = deadlineMs - monotonicMs();
-        if (result === 'closed' || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
+        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
         this.#askForSpace(result);
         // No turn tells of a lock: whoever is inside may leave without having published anything.
         await this.#turned(turn, result === 'locked' ? Math.min(leftMs, LOCK_RETRY_MS) : leftMs, signal);
@@ -292,6 +293,8 @@ export class WalWriter {
     if (state === STATE.failed) return this.#control.failure();
     if (refusal === 'closed')
       return new WalError('ERR_WAL_CLOSED', 'The log is closing or closed and takes no commits.');
+    if (refusal === 'exhausted')
+      return exhausted('commit sequence', { commitSeqNext: this.#control.commitSeqNext.load() });
     const { lane } = this.#laneWriter;
     const details = { lane: lane.index, laneBytes: lane.bytes, stagedBytes: lane.stagedBytes(), timeoutMs, refusal };
     if (state === STATE.stalled) {
@@ -313,6 +316,11 @@ export class WalWriter {
     const why = refusal === 'locked' ? 'another writer holds it' : 'it is full: the disk does not keep up';
     return new WalError('ERR_WAL_TIMEOUT', `No space in lane ${lane.index} within ${timeoutMs} ms: ${why}.`, details);
   }
+}
+
+/** Whether trying again is in vain. */
+function isFinal(refusal: Refusal): boolean {
+  return refusal === 'closed' || refusal === 'exhausted';
 }
 
 function aborted(signal: AbortSignal): WalError {

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   ERR_WAL_CORRUPT: 'Damage inside the durable range. Restore from an archive or copy; details say where.',
   ERR_WAL_GAP: 'A needed log file or epoch is missing. Restore it from an archive or copy.',
   ERR_WAL_VERSION: 'The format version is not known. Use a newer library.',
+  ERR_WAL_EXHAUSTED: 'A number of the log has reached its end. Checkpoint, and start a new log.',
   ERR_WAL_INVARIANT: 'A bug in this package. Please report it.',
 } as const;
 

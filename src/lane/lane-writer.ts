@@ -5,6 +5,7 @@
 // the invariant that its place keeps. A thread can be terminated between any two of them.
 
 import { assert } from '../base/assert.js';
+import { COUNTER_MAX } from '../base/counters.js';
 import { WalError } from '../base/errors.js';
 import { encodeFrameHeader } from '../frame/codec.js';
 import { FRAME_ALIGNMENT, FRAME_BYTES_MAX, FRAME_HEADER, FRAME_KIND } from '../frame/layout.js';
@@ -28,7 +29,7 @@ export interface Jumbo {
 }
 
 /** Why an append did not happen; nothing was written. */
-export type Refusal = 'full' | 'locked' | 'closed';
+export type Refusal = 'full' | 'locked' | 'closed' | 'exhausted';
 
 /** Bytes of a frame that holds `recordsBytes` of records. */
 export function frameBytesFor(recordsBytes: number): number {
@@ -154,11 +155,16 @@ export class LaneWriter {
     const sequences = this.#sequences;
     // I3: the guard is set before the sequence is taken and is no higher than it, so that a sealer that cannot see the
     // frame yet sees the guard.
-    guard.store(sequences.commitSeqNext.load());
+    const seen = sequences.commitSeqNext.load();
+    guard.store(seen);
     // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
     if (!sequences.isOpen()) {
       guard.store(GUARD_IDLE);
       return 'closed';
+    }
+    if (seen > COUNTER_MAX) {
+      guard.store(GUARD_IDLE);
+      return 'exhausted';
     }
     const commitSeq = sequences.commitSeqNext.increment();
     const end = complete(commitSeq);

@@ -3,6 +3,7 @@
 // checkpoint is taken, and what it lets go of.
 
 import { crc32c } from '../base/checksum.js';
+import { exhausted } from '../base/counters.js';
 import { WalError } from '../base/errors.js';
 import { FORMAT_VERSION } from '../base/format-version.js';
 import { readU64, writeU64 } from '../base/layout.js';
@@ -114,14 +115,16 @@ export function readCheckpointSlots(directory: Directory): CheckpointSlots {
  * Writes a record into the slot of its generation.
  *
  * Durability: synced on return when `sync` is set, the name of a new slot too. Torn by a crash, the other slot counts.
- * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_EXHAUSTED (nothing was written), ERR_WAL_STORAGE_FULL, ERR_WAL_IO
  */
 export function writeCheckpointRecord(
   directory: Directory,
   record: CheckpointRecord,
   options: { sync: boolean },
 ): void {
-  const name = CHECKPOINT_NAMES[record.generation % 2] as string;
+  const { generation } = record;
+  if (generation > Number.MAX_SAFE_INTEGER) throw exhausted('checkpoint generation', { generation });
+  const name = CHECKPOINT_NAMES[generation % 2] as string;
   const isNew = !directory.list().includes(name);
   const file: LogFile = directory.open(name, isNew ? 'create' : 'write');
   try {

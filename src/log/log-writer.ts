@@ -4,6 +4,7 @@
 
 import { assert } from '../base/assert.js';
 import { wallClockMs } from '../base/clock.js';
+import { exhausted } from '../base/counters.js';
 import { WalError } from '../base/errors.js';
 import type { Directory, LogFile } from '../storage/directory.js';
 import { encodeFileHeader, type LogPosition } from './codec.js';
@@ -136,10 +137,11 @@ export class LogWriter {
   /**
    * Writes one segment, in a new file if the present one has no room left.
    *
-   * @throws {WalError} ERR_WAL_STORAGE_FULL (may be tried again), ERR_WAL_IO
+   * @throws {WalError} ERR_WAL_STORAGE_FULL (may be tried again), ERR_WAL_EXHAUSTED (nothing was written), ERR_WAL_IO
    */
   append(draft: SegmentDraft): void {
     const { segmentBytes } = draft;
+    if (draft.epoch > Number.MAX_SAFE_INTEGER) throw exhausted('epoch', { epoch: this.#position.epoch });
     if (this.#offset + segmentBytes > this.#fileBytes) this.#rotate(segmentBytes);
     const { pieces, headerCrc, certificateCrc } = draft.encode(this.#place());
     this.#file.write(pieces, this.#offset);
@@ -210,6 +212,7 @@ export class LogWriter {
     // too: the new file is chained to the last segment, whatever it is.
     if (this.#sync && this.#hasUnsynced) this.sync();
     const fileNumber = this.#fileNumber + 1;
+    if (fileNumber > Number.MAX_SAFE_INTEGER) throw exhausted('file number', { fileNumber: this.#fileNumber });
     const fileBytes = Math.max(this.#logFileBytes, FILE_HEADER_BYTES + segmentBytes);
     const spare = fileBytes === this.#logFileBytes ? this.#spares.take() : undefined;
     const file = this.#startFile(fileNumber, fileBytes, spare);

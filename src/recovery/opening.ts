@@ -4,6 +4,7 @@
 // (R9). Not here: what a valid log is (scan.ts), and how the new file is built (opening-file.ts).
 
 import { randomBytes } from 'node:crypto';
+import { COUNTER_MAX, exhausted, INCARNATION_MAX } from '../base/counters.js';
 import { invalidArgument } from '../base/errors.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
@@ -66,7 +67,7 @@ export interface OpenedLog {
  * Recovers what the directory holds and starts a new log file behind it. The caller holds the lock.
  *
  * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_VERSION,
- *   ERR_WAL_INVALID_ARGUMENT (page size), ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ *   ERR_WAL_INVALID_ARGUMENT (page size), ERR_WAL_EXHAUSTED, ERR_WAL_STORAGE_FULL, ERR_WAL_IO
  *
  * Durability: with `sync`, everything the log holds is on disk when this returns.
  * Source: design/recovery.md, "Opening"; R9.
@@ -79,13 +80,14 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   refuseDamage(scan, onDamage);
   const pageBytes = pageBytesOf(scan, settings.pageBytes, settings.pageBytesDefault);
   const report = openingReport(scan);
+  const fileNumber = 1 + [...scan.log.fileNumbers].reduce((highest, one) => Math.max(highest, one), 0);
+  const incarnation = scan.incarnationMax + 1;
+  checkCounters(scan, fileNumber, incarnation);
   // From here on the directory changes, and every state in between is one that this function opens again.
   removeUnfinished(directory);
   const asideNames = moveDamagedAside(directory, scan, { sync });
   const tail = tailAbove(directory, scan, sync ? scan.syncedThrough : scan.position.epoch);
   const logId = scan.log.logId ?? settings.logId ?? randomLogId();
-  const fileNumber = Math.max(0, ...scan.log.fileNumbers) + 1;
-  const incarnation = scan.incarnationMax + 1;
   const syncedBefore = Math.min(scan.syncedThrough, scan.position.epoch);
   const identity = { logId, incarnation, fileNumber, pageBytes };
   const file = buildOpeningFile(directory, tail, identity, { ...settings, syncedBefore });
@@ -104,6 +106,14 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
     checkpoint: scan.checkpoint,
     report,
   };
+}
+
+/** What would be written beyond these could not be read again: a file of that number would not even be seen. */
+function checkCounters({ position }: LogScan, fileNumber: number, incarnation: number): void {
+  if (position.nextSeq > COUNTER_MAX) throw exhausted('commit sequence', { nextSeq: position.nextSeq });
+  if (position.epoch > COUNTER_MAX) throw exhausted('epoch', { epoch: position.epoch });
+  if (fileNumber > COUNTER_MAX) throw exhausted('file number', { fileName: logFileName(fileNumber - 1) });
+  if (incarnation > INCARNATION_MAX) throw exhausted('incarnation', { incarnation: incarnation - 1 });
 }
 
 function checkFileBytes(logFileBytes: number): void {
