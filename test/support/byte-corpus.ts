@@ -124,7 +124,7 @@ export async function makeByteCorpus(isClosed: boolean): Promise<Corpus> {
     write(second, onePage(value, 1 + (value % 5)), onePage(value, 6 + (value % 3)));
   if (isClosed) await close(second);
   else second.log.close();
-  return describe(directory, copiedThrough);
+  return describeLog(directory, copiedThrough);
 }
 
 async function close(rig: Rig): Promise<void> {
@@ -134,7 +134,7 @@ async function close(rig: Rig): Promise<void> {
 }
 
 /** What a directory that is whole holds, of which the last opening copied the commits up to `copiedThrough`. */
-async function describe(directory: MemoryDirectory, copiedThrough: number): Promise<Corpus> {
+export async function describeLog(directory: MemoryDirectory, copiedThrough = 0): Promise<Corpus> {
   const scan = await scanLog(directory);
   return { directory, scan, lines: await linesOf(directory, scan), map: mapOf(directory, scan, copiedThrough) };
 }
