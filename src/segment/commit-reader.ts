@@ -23,8 +23,11 @@ export interface SegmentCommit {
   records(): Generator<DecodedRecord, void, void>;
 }
 
-/** Least buffer a lane gets; a frame header and most records fit. */
-const LANE_BUFFER_BYTES_MIN = 4096;
+/**
+ * Least buffer a lane gets: a frame header. Less than any lane has on disk, so the buffer stays bounded by the file.
+ * Records that are longer are read apart.
+ */
+const LANE_BUFFER_BYTES_MIN = FRAME_HEADER.bytes;
 
 /** Smallest buffer for reading commits: a certificate and a few lanes. */
 const BUFFER_BYTES_MIN = 64 * 1024;
@@ -42,7 +45,7 @@ export class CommitReader {
   /** For the rare record that is longer than its lane's piece; grows to the longest one, at most 16 MiB. */
   #large = new Uint8Array(0);
 
-  /** @param bufferBytes - memory to use, at least 64 KiB; with very many lanes more, 4 KiB each */
+  /** @param bufferBytes - memory to use, at least 64 KiB; with very many lanes more, 64 bytes each */
   constructor(bufferBytes: number) {
     this.#buffer = new Uint8Array(Math.max(bufferBytes, BUFFER_BYTES_MIN));
   }
