@@ -8,6 +8,8 @@ import { chainNames, expectCut } from '../support/corpus-oracle.js';
 import { seeded } from '../support/crash-directory.js';
 import { testSeed } from '../support/workload-check.js';
 
+/** Two to four minutes for each file on an idle machine. */
+const TIMEOUT_MS = 1_800_000;
 const FLIPS_MAX = Number(process.env.LANEWAL_TEST_FLIPS ?? Number.POSITIVE_INFINITY);
 /** The files of the log, oldest first; the corpus has no more. */
 const FILES = [0, 1, 2, 3];
@@ -36,26 +38,34 @@ describe.each([
     }
   };
 
-  test.each(FILES)('reports every flipped bit of its file %i, or it is in bytes that say nothing', async (index) => {
-    const { files } = corpus.scan.chain;
-    expect(files).toHaveLength(FILES.length);
-    // Without the last mark only the outcome of what is above the last known sync differs.
-    const units = corpus.map.filter((unit) => unit.file === files[index]!.file.name);
-    await flipAll(isClosed ? units : units.filter(isOfItsOwn), () => [0, 1, 2, 3, 4, 5, 6, 7]);
-  });
+  test.each(FILES)(
+    'reports every flipped bit of its file %i, or it is in bytes that say nothing',
+    async (index) => {
+      const { files } = corpus.scan.chain;
+      expect(files).toHaveLength(FILES.length);
+      // Without the last mark only the outcome of what is above the last known sync differs.
+      const units = corpus.map.filter((unit) => unit.file === files[index]!.file.name);
+      await flipAll(isClosed ? units : units.filter(isOfItsOwn), () => [0, 1, 2, 3, 4, 5, 6, 7]);
+    },
+    TIMEOUT_MS,
+  );
 
   const isOfItsOwn = (unit: Unit): boolean => ['torn', 'stale'].includes(outcomeOf(unit, corpus));
 
-  test('R2: cut off at any byte ends in front of the segment that was cut (F02)', async () => {
-    let cuts = 0;
-    for (const name of chainNames(corpus)) {
-      for (let bytes = 0; bytes < CORPUS_FILE_BYTES && cuts < FLIPS_MAX; bytes += 1) {
-        await expectCut(corpus, name, bytes);
-        cuts += 1;
+  test(
+    'R2: cut off at any byte ends in front of the segment that was cut (F02)',
+    async () => {
+      let cuts = 0;
+      for (const name of chainNames(corpus)) {
+        for (let bytes = 0; bytes < CORPUS_FILE_BYTES && cuts < FLIPS_MAX; bytes += 1) {
+          await expectCut(corpus, name, bytes);
+          cuts += 1;
+        }
       }
-    }
-    console.log(`a log ${title}: ${cuts} cuts`);
-  });
+      console.log(`a log ${title}: ${cuts} cuts`);
+    },
+    TIMEOUT_MS,
+  );
 
   test('reports every flipped bit of its checkpoints, and none of a spare', async () => {
     const random = seeded(testSeed('bits of spares'));
