@@ -3,7 +3,7 @@
 import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Commit, type Wal, WalError } from '../../src/index.js';
-import { ackLine, imageOf, pageNumbersOf, txnIdOf } from './workload-model.js';
+import { ackLine, commitOf, txnIdOf } from './workload-model.js';
 
 const BLOCK = new Uint8Array(4096).fill(0xfb);
 
@@ -52,9 +52,8 @@ export class InlineWorkload {
     const writer = this.#wal.connect();
     for (let done = 0; done < count; ) {
       const txnId = txnIdOf(this.#run, 0, this.#number + 1);
-      const pages = pageNumbersOf(txnId).map((pageNumber) => ({ pageNumber, image: imageOf(txnId, pageNumber) }));
       try {
-        this.#waiting.push({ commit: writer.append({ txnId, pages }), txnId });
+        this.#waiting.push({ commit: writer.append(commitOf(txnId)), txnId });
       } catch (thrown) {
         if (!(thrown instanceof WalError) || thrown.code !== 'ERR_WAL_LANE_FULL') return thrown as WalError;
         // Until the lane has room, or it is known why it will not have any.

@@ -1,14 +1,13 @@
-// File systems that tests may fill, freeze and cut the power of: tmpfs, read-only views, ext4 and XFS in an image
-// behind a loop device. Everything mounted is unmounted again, at the latest when the process ends.
+// File systems that tests may fill and freeze: tmpfs, read-only views. Everything mounted is unmounted again, at the
+// latest when the process ends. A disk whose power can be cut is loop-disk.ts.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const UNMOUNT_ATTEMPTS = 100;
 const mounted = new Set<string>();
-const cutters = new Set<ChildProcess>();
 let isWatchingExit = false;
 
 /** Why nothing can be mounted here; undefined when it can. */
@@ -57,7 +56,6 @@ export function unmount(path: string): void {
 
 /** For the end of a test, also of one that failed. */
 export function unmountAll(): void {
-  for (const cutter of cutters) cutter.kill('SIGKILL');
   // The last one mounted may lie inside an earlier one.
   for (const path of [...mounted].reverse()) {
     const isDone = Array.from({ length: UNMOUNT_ATTEMPTS }).some(() => run('umount', path).status === 0);
@@ -66,67 +64,14 @@ export function unmountAll(): void {
   }
 }
 
-/** The file systems whose power can be cut. */
-export type CutFileSystem = 'ext4' | 'xfs';
-
-const MAKE: Readonly<Record<CutFileSystem, readonly string[]>> = {
-  ext4: ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0'],
-  xfs: ['mkfs.xfs', '-q', '-f'],
-};
-
-/** What {@link LoopDisk} needs to be installed. */
-export const LOOP_PROGRAMS = ['mkfs.ext4', 'mkfs.xfs', 'truncate', 'xfs_io'] as const;
-
-/** A disk in an image file, whose power can be cut: whatever was not synced is gone then. */
-export class LoopDisk {
-  readonly path: string;
-  readonly #image: string;
-  #cutter: ChildProcess | undefined;
-  #cutterEnded: Promise<number | null> = Promise.resolve(null);
-
-  constructor(folder: string, fileSystem: CutFileSystem) {
-    // XFS takes nothing smaller than 300 MiB; the image is sparse.
-    this.#image = join(folder, `${fileSystem}.img`);
-    this.path = join(folder, fileSystem);
-    must('truncate', '-s', '320M', this.#image);
-    const [program = '', ...args] = MAKE[fileSystem];
-    must(program, ...args, this.#image);
-    this.mount();
-  }
-
-  mount(): void {
-    mount(this.path, '-o', 'loop', this.#image);
-    // Started ahead, so that a cut follows at once on the decision to cut.
-    const cutter = spawn('xfs_io', ['-x', this.path], { stdio: ['pipe', 'ignore', 'ignore'] });
-    cutters.add(cutter);
-    this.#cutter = cutter;
-    this.#cutterEnded = new Promise((resolve) => {
-      cutter.once('close', (status) => {
-        cutters.delete(cutter);
-        resolve(status);
-      });
-    });
-  }
-
-  /** Stops the file system at once, without writing its log (flag 2 of ioctl 0x8004587d). */
-  async cut(): Promise<void> {
-    this.#cutter?.stdin?.end('shutdown\n');
-    const status = await this.#cutterEnded;
-    if (status !== 0) throw new Error(`xfs_io ended with ${status} instead of cutting ${this.path}.`);
-  }
-
-  async unmount(): Promise<void> {
-    this.#cutter?.stdin?.end();
-    await this.#cutterEnded;
-    unmount(this.path);
-  }
-}
-
-function run(program: string, ...args: string[]) {
+/** Runs a program to its end. */
+export function run(program: string, ...args: string[]) {
   return spawnSync(program, args, { encoding: 'utf8' });
 }
 
-function must(program: string, ...args: string[]): void {
-  const { status, stderr, error } = run(program, ...args);
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed: ${error?.message ?? stderr.trim()}`);
+/** Runs a program that must succeed; returns what it printed. */
+export function must(program: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = run(program, ...args);
+  if (status === 0) return stdout;
+  throw new Error(`${program} ${args.join(' ')} failed: ${error?.message ?? stderr.trim()}`);
 }

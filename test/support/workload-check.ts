@@ -9,6 +9,7 @@ import {
   imageOf,
   pageNumbersOf,
   readAcks,
+  sizePagesOf,
   splitTxnId,
   WORKLOAD_PAGE_BYTES,
   WORKLOAD_PAGES,
@@ -29,10 +30,17 @@ export class WorkloadCheck {
   readonly #pages = new Uint8Array(WORKLOAD_PAGES * WORKLOAD_PAGE_BYTES);
   #lost: (Ack & { found: number | undefined })[] = [];
   readonly #given: Ack[] = [];
+  readonly #mayShrink: boolean;
+  #report: RecoveryReport | undefined;
 
-  constructor(db: string, acks: string) {
+  /**
+   * @param mayShrink - under policy `off`: commits of the end may be gone, and their numbers given out again. The page
+   *   file is not compared then: it may hold what the log has lost; and damage ends the log.
+   */
+  constructor(db: string, acks: string, mayShrink = false) {
     this.#db = db;
     this.#acks = acks;
+    this.#mayShrink = mayShrink;
   }
 
   /** The last commit found so far. */
@@ -47,6 +55,11 @@ export class WorkloadCheck {
 
   get tally(): CheckTally {
     return { acknowledged: this.#given.length, lost: this.#lost.length };
+  }
+
+  /** What the last recovery said. */
+  get report(): RecoveryReport | undefined {
+    return this.#report;
   }
 
   /** The acknowledgements that were broken, for a failure's message. */
@@ -65,10 +78,14 @@ export class WorkloadCheck {
     else this.#given.push(...acks);
     const faults: string[] = [];
     const found: number[] = [];
-    const report = await recoverWal(this.#db, { into: (commit) => void faults.push(...this.#take(commit, found)) });
+    const report = await recoverWal(this.#db, {
+      into: (commit) => void faults.push(...this.#take(commit, found)),
+      onDamage: this.#mayShrink ? 'stop' : 'fail',
+    });
+    this.#report = report;
     faults.push(...this.#compare(report, found));
     this.#countLost();
-    if (existsSync(`${this.#db}-wal`)) faults.push(...(await this.checkPageFile()));
+    if (existsSync(`${this.#db}-wal`) && !this.#mayShrink) faults.push(...(await this.checkPageFile()));
     return faults;
   }
 
@@ -77,24 +94,33 @@ export class WorkloadCheck {
     if (!existsSync(this.#db)) writeFileSync(this.#db, '');
     await recoverWal(this.#db, { into: { pageFiles: [this.#db] } });
     const bytes = readFileSync(this.#db);
+    const last = this.#known.at(-1);
+    const pages = last === undefined || last === 0 ? 0 : sizePagesOf(last);
+    if (bytes.length !== pages * WORKLOAD_PAGE_BYTES)
+      return [`the page file has ${bytes.length} bytes, not ${pages} pages`];
     const isEqual = Buffer.from(this.#pages.subarray(0, bytes.length)).equals(bytes);
-    const isWhole = this.#pages.subarray(bytes.length).every((byte) => byte === 0);
-    return isEqual && isWhole ? [] : ['the page file is not what the commits make of it'];
+    return isEqual ? [] : ['the page file is not what the commits make of it'];
   }
 
   #take(commit: ReplayCommit, found: number[]): string[] {
     const { seq, txnId } = commit;
     found.push(seq);
     const id = Number(txnId);
+    if (this.#mayShrink && this.#isNewer(seq, id)) this.#known.length = seq;
     const known = this.#known[seq];
     if (known !== undefined && known !== id) return [`commit ${seq} was transaction ${known} and is now ${id}`];
     const images = new Map<number, Uint8Array>();
-    for (const record of commit.records())
+    const sizes: number[] = [];
+    for (const record of commit.records()) {
       if (record.kind === 'page') images.set(record.pageNumber, record.image.slice());
+      if (record.kind === 'size') sizes.push(record.pages);
+    }
     const wanted = pageNumbersOf(id);
-    const isWhole = wanted.length === images.size && commit.recordCount === wanted.length;
+    const sizePages = sizePagesOf(id);
+    const isWhole = `${sizes}` === `${sizePages}` && commit.recordCount === 1 + wanted.length;
     if (
       !isWhole ||
+      images.size !== wanted.length ||
       wanted.some((page) => !Buffer.from(imageOf(id, page)).equals(images.get(page) ?? new Uint8Array()))
     ) {
       return [`commit ${seq} is not what transaction ${id} wrote`];
@@ -102,8 +128,15 @@ export class WorkloadCheck {
     if (known !== undefined) return [];
     if (seq !== this.#known.length) return [`commit ${seq} follows commit ${this.lastSeq}`];
     this.#known.push(id);
+    this.#pages.fill(0, sizePages * WORKLOAD_PAGE_BYTES);
     for (const [page, image] of images) this.#pages.set(image, (page - 1) * WORKLOAD_PAGE_BYTES);
     return [];
+  }
+
+  /** Whether a commit has the number of one that an earlier run had written. */
+  #isNewer(seq: number, txnId: number): boolean {
+    const known = this.#known[seq];
+    return known !== undefined && splitTxnId(known).run < splitTxnId(txnId).run;
   }
 
   #compare({ checkpointUsed, lastSeq, voids }: RecoveryReport, found: readonly number[]): string[] {
@@ -112,6 +145,7 @@ export class WorkloadCheck {
     if (found.some((seq, index) => seq !== first + index))
       faults.push(`the commits found are not ${first} and on, in order`);
     const end = Math.max(lastSeq, checkpointUsed ?? 0);
+    if (this.#mayShrink && end < this.lastSeq) this.#known.length = end + 1;
     if (end !== this.lastSeq) faults.push(`the log ends with commit ${end}; ${this.lastSeq} was there before`);
     if (voids !== 0) faults.push(`${voids} commits are void, and no writer died`);
     return [...faults, ...this.#orderFaults()];

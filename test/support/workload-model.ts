@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SettingOptions } from '../../src/index.js';
+import type { CommitInput, SettingOptions } from '../../src/index.js';
 
 /** What the workload program is told, as JSON in its first argument. */
 export interface WorkloadPlan {
@@ -68,6 +68,21 @@ export function pageNumbersOf(txnId: number): number[] {
   const count = number % 61 === 0 ? 48 : number % 17 === 0 ? 24 : 1 + (mixed % 5);
   const first = mixed >>> 8;
   return Array.from({ length: count }, (_, index) => 1 + ((first + index) % WORKLOAD_PAGES));
+}
+
+/**
+ * Pages of the store behind a transaction. Now and then it cuts off what it can, and the next one grows the store again.
+ *
+ * Each transaction sets it: otherwise one would be refused for a page beyond the cut of another.
+ */
+export function sizePagesOf(txnId: number): number {
+  return splitTxnId(txnId).number % 7 === 3 ? Math.max(...pageNumbersOf(txnId)) : WORKLOAD_PAGES;
+}
+
+/** A transaction as it is appended. */
+export function commitOf(txnId: number): CommitInput {
+  const pages = pageNumbersOf(txnId).map((pageNumber) => ({ pageNumber, image: imageOf(txnId, pageNumber) }));
+  return { txnId, pages, dbSizePages: sizePagesOf(txnId) };
 }
 
 /** The image of a page in a transaction. */

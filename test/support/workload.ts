@@ -8,95 +8,22 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import {
-  type Commit,
-  connectWal,
-  openWal,
-  type Wal,
-  WalError,
-  type WalHandle,
-  type WalWriter,
-} from '../../src/index.js';
-import { seeded } from './crash-directory.js';
-import { ackLine, imageOf, pageNumbersOf, txnIdOf, type WorkerOutcome, type WorkloadPlan } from './workload-model.js';
-
-const PATIENCE_MS = 200;
+import { connectWal, openWal, type Wal, type WalError, type WalHandle, type WalWriter } from '../../src/index.js';
+import { type Ack, ackLine, type WorkerOutcome, type WorkloadPlan } from './workload-model.js';
+import { WorkloadWriter } from './workload-writer.js';
 
 function say(event: string, what: Record<string, unknown> = {}): void {
   writeSync(1, `${JSON.stringify({ event, ...what })}\n`);
 }
 
-/** Nobody waits for ever for a log that is stalled or failed: what is thrown is counted. */
-class WorkloadWorker {
-  readonly #log: WalWriter;
-  readonly #plan: WorkloadPlan;
-  readonly #worker: number;
-  readonly #ackFile: number;
-  readonly #window: { commit: Commit; txnId: number }[] = [];
-  readonly #outcome = { acknowledged: 0, timeouts: 0, appendErrors: [] as string[], waitErrors: [] as string[] };
-
-  constructor(log: WalWriter, plan: WorkloadPlan, worker: number) {
-    this.#log = log;
-    this.#plan = plan;
-    this.#worker = worker;
-    this.#ackFile = openSync(join(plan.acks, `${plan.run}-${worker}`), 'a');
-  }
-
-  run(): WorkerOutcome {
-    const { run, commits, windowMax = 1 } = this.#plan;
-    const random = seeded(run * 1000 + this.#worker);
-    let window = windowMax;
-    for (let number = 1; number <= commits && this.#append(txnIdOf(run, this.#worker, number)); number += 1) {
-      if (this.#window.length < window) continue;
-      this.#acknowledge();
-      window = 1 + Math.floor(random() * windowMax);
-    }
-    this.#acknowledge();
-    closeSync(this.#ackFile);
-    return this.#outcome;
-  }
-
-  #append(txnId: number): boolean {
-    const pages = pageNumbersOf(txnId).map((pageNumber) => ({ pageNumber, image: imageOf(txnId, pageNumber) }));
-    const { appendErrors, waitErrors } = this.#outcome;
-    const commit = this.#patiently(() => this.#log.append({ txnId, pages }, { timeoutMs: PATIENCE_MS }), appendErrors);
-    if (commit === undefined) return false;
-    this.#window.push({ commit, txnId });
-    if (this.#plan.waitsWritten !== true) return true;
-    return this.#waits(() => commit.waitWritten(PATIENCE_MS), waitErrors);
-  }
-
-  /** Waits for what is in flight, oldest first, and acknowledges each. */
-  #acknowledge(): void {
-    for (const { commit, txnId } of this.#window.splice(0)) {
-      if (!this.#waits(() => commit.waitDurable(PATIENCE_MS), this.#outcome.waitErrors)) continue;
-      writeSync(this.#ackFile, ackLine({ seq: commit.seq, txnId }));
-      this.#outcome.acknowledged += 1;
-    }
-  }
-
-  #waits(wait: () => void, errors: string[]): boolean {
-    const isReached = this.#patiently(() => {
-      wait();
-      return true;
-    }, errors);
-    return isReached === true;
-  }
-
-  /** Tries again while it is only a matter of time or space. */
-  #patiently<Result>(attempt: () => Result, errors: string[]): Result | undefined {
-    for (;;) {
-      try {
-        return attempt();
-      } catch (thrown) {
-        if (!(thrown instanceof WalError)) throw thrown;
-        if (thrown.code !== 'ERR_WAL_TIMEOUT' && thrown.code !== 'ERR_WAL_STORAGE_FULL') {
-          errors.push(thrown.code);
-          return undefined;
-        }
-        this.#outcome.timeouts += 1;
-      }
-    }
+/** Appends and acknowledges into a file of this worker's own. */
+function append(log: WalWriter, plan: WorkloadPlan, worker: number): WorkerOutcome {
+  const file = openSync(join(plan.acks, `${plan.run}-${worker}`), 'a');
+  const acknowledge = (ack: Ack): void => void writeSync(file, ackLine(ack));
+  try {
+    return new WorkloadWriter(log, plan, worker, acknowledge).run();
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -165,6 +92,6 @@ if (isMainThread) {
 } else {
   const { plan, handle, worker } = workerData as { plan: WorkloadPlan; handle: WalHandle; worker: number };
   const log = await connectWal(handle);
-  parentPort?.once('message', () => parentPort?.postMessage(new WorkloadWorker(log, plan, worker).run()));
+  parentPort?.once('message', () => parentPort?.postMessage(append(log, plan, worker)));
   parentPort?.postMessage('ready');
 }
