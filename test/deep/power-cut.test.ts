@@ -48,7 +48,19 @@ async function cutOneLog(disk: LoopDisk, writers: CutWriters, seed: number, tall
 }
 
 function report(fileSystem: CutFileSystem, tally: CutTally, cpuMs: number): void {
-  const { cuts, opened, acknowledged, lost, overtaken, torn, droppedBytes, damaged, rotations, checkpoints } = tally;
+  const {
+    cuts,
+    opened,
+    acknowledged,
+    lost,
+    overtaken,
+    writtenBack,
+    torn,
+    droppedBytes,
+    damaged,
+    rotations,
+    checkpoints,
+  } = tally;
   const count = cutsOf(tally);
   const where = Object.entries(cuts).map(([moment, each]) => `${each} ${moment}`);
   console.log(`power cuts on ${fileSystem}: ${count} (${where.join(', ')}; ${opened} right after an opening)`);
@@ -56,7 +68,7 @@ function report(fileSystem: CutFileSystem, tally: CutTally, cpuMs: number): void
     `power cuts on ${fileSystem}: ${acknowledged} acknowledged, ${lost} lost, ${overtaken} overtaken and gone`,
   );
   console.log(
-    `power cuts on ${fileSystem}: ${torn} torn tails, ${droppedBytes} bytes dropped, ${damaged} damaged (off)`,
+    `power cuts on ${fileSystem}: ${writtenBack} with sectors written back, ${torn} torn tails, ${droppedBytes} bytes dropped, ${damaged} damaged (off)`,
   );
   console.log(`power cuts on ${fileSystem}: ${rotations} rotations, ${checkpoints} checkpoints`);
   console.log(`power cuts on ${fileSystem}: ${(cpuMs / count).toFixed(0)} ms of CPU each`);

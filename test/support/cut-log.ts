@@ -24,6 +24,8 @@ export interface CutTally {
   acknowledged: number;
   lost: number;
   overtaken: number;
+  /** Cuts at which some unsynced sectors reached the disk. */
+  writtenBack: number;
   /** Recoveries that dropped something behind the end. */
   torn: number;
   droppedBytes: number;
@@ -42,6 +44,7 @@ export function newTally(): CutTally {
     acknowledged: 0,
     lost: 0,
     overtaken: 0,
+    writtenBack: 0,
     torn: 0,
     droppedBytes: 0,
     damaged: 0,
@@ -128,12 +131,12 @@ export class CutLog {
           )
         : Promise.resolve();
     const commits = 1 + Math.floor(this.#random() * COMMITS);
-    const windowMax = 1 + Math.floor(this.#random() * 12);
+    const windowMax = 1 + Math.floor(this.#random() ** 2 * 60);
     const all = commits * this.#writers.count;
     const enough = closes ? all : Math.max(1, Math.ceil(this.#random() ** 2 * all));
     await this.#writers.start({ run: this.#run, commits, windowMax }, wal.handle, enough);
-    // Most cuts strike where something was just acknowledged, some where a while has passed.
-    const delayMs = this.#random() < 0.5 ? 0 : this.#random() ** 2 * 5;
+    // Some cuts strike where something was just acknowledged, most where a while has passed.
+    const delayMs = this.#random() < 0.3 ? 0 : this.#random() ** 2 * 20;
     this.#writers.blockUntilStruck();
     const cut = this.#cutPower(closes ? this.#random() * 1.2 * this.#lastMs.closing : delayMs);
     if (closes) await this.#timed('closing', () => this.#close(wal));
@@ -171,12 +174,15 @@ export class CutLog {
     return cut;
   }
 
-  #cutPower(delayMs: number): Promise<number> {
+  async #cutPower(delayMs: number): Promise<number> {
     const share = this.#random();
     const loses: Cut['loses'] = share < 0.7 ? 'unsynced' : share < 0.9 ? 'unsynced data' : 'nothing';
     const seed = Math.floor(this.#random() * 2 ** 32);
     const folder = `${this.#db}-wal`;
-    return this.#disk.cut({ delayMs, loses, ...(this.#random() < 0.5 ? { writeback: { folder, seed } } : {}) });
+    const writeback = this.#random() < 0.7 ? { writeback: { folder, seed } } : {};
+    const { beganNs, sectors } = await this.#disk.cut({ delayMs, loses, ...writeback });
+    this.#tally.writtenBack += sectors > 0 ? 1 : 0;
+    return beganNs;
   }
 
   #open(): Promise<Wal> {
@@ -186,7 +192,7 @@ export class CutLog {
       laneBytes: 16_384,
       fsync: this.#policy,
       onDamage: this.#policy === 'off' ? 'stop' : 'fail',
-      epochIntervalMs: 1 + Math.floor(this.#random() * 10),
+      epochIntervalMs: 1 + Math.floor(this.#random() ** 2 * 40),
       // Small files rotate often, and large ones have more that no rotation has synced.
       logFileBytes: 2 ** (16 + Math.floor(this.#random() * 5)),
     } as const;

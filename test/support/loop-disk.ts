@@ -20,7 +20,7 @@ export interface Cut {
   readonly delayMs: number;
   /** What of the file system's own journal is lost: what no sync has forced out, nothing, or not even the data. */
   readonly loses: 'unsynced' | 'unsynced data' | 'nothing';
-  /** Seed of the pages of the newest log file in `folder` that the system happens to write back; left out, none. */
+  /** Seed of the unsynced sectors of the newest log files in `folder` that reach the disk; left out, none. */
   readonly writeback?: { readonly folder: string; readonly seed: number };
 }
 
@@ -36,6 +36,7 @@ const IMAGE_BYTES = 320 * 2 ** 20;
 const HELPER = `
 import ctypes, errno, fcntl, json, os, random, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
 
 def check(result):
     if result != 0:
@@ -54,32 +55,70 @@ def unmount(path):
                 raise
             time.sleep(0.005)
 
-def write_back(folder, seed):
-    # Some pages of the newest log file. Only begun, not waited for: meanwhile the log would sync them all.
-    chance = random.Random(seed)
-    names = [name for name in os.listdir(folder) if name.endswith('.wal')]
-    if not names:
-        return
-    file = os.open(os.path.join(folder, max(names)), os.O_RDONLY)
-    share = chance.random()
-    for page in range(os.fstat(file).st_size // 4096):
-        if chance.random() < share:
-            libc.sync_file_range(file, ctypes.c_int64(page * 4096), ctypes.c_int64(4096), 2)
-    os.close(file)
+def mapped(folder):
+    # The newest log files, in memory: once the file system is stopped it reads nothing any more.
+    files = []
+    names = sorted((name for name in os.listdir(folder) if name.endswith('.wal')), reverse=True)
+    for name in names[:2]:
+        file = os.open(os.path.join(folder, name), os.O_RDONLY)
+        size = os.fstat(file).st_size // 4096 * 4096
+        address = libc.mmap(None, size, 1, 1, file, ctypes.c_int64(0)) if size > 0 else None
+        files.append((file, size, address, list(extents(file))))
+    return files
 
-def cut(path, delay, flag, folder, seed):
+def extents(file):
+    # Where on the device the bytes of a file are: offset, place, length; not what is only reserved.
+    request = bytearray(struct.pack('QQIIII', 0, 2**62, 0, 0, 256, 0) + bytes(56 * 256))
+    fcntl.ioctl(file, 0xC020660B, request)
+    for index in range(struct.unpack_from('I', request, 20)[0]):
+        offset, place, length, _, _, flags = struct.unpack_from('QQQQQI', request, 32 + 56 * index)
+        if flags & 0x80E == 0:
+            yield offset, place, length
+
+def write_back(files, image, seed):
+    # Some sectors of what was written and not synced reach the disk after all, in no order.
+    chance = random.Random(seed)
+    share, unit = chance.random(), chance.choice([512, 4096, 16384])
+    count = 0
+    for file, size, address, places in files:
+        # The blocks of a file that was removed meanwhile may be another's.
+        if address is None or os.readlink(f'/proc/self/fd/{file}').endswith('(deleted)'):
+            continue
+        cached = (ctypes.c_ubyte * (size // 4096))()
+        check(libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(size), cached))
+        for offset, place, length in places:
+            for at in range(offset, min(offset + length, size), unit):
+                if chance.random() < share:
+                    count += copy(address, cached, at, min(at + unit, offset + length, size), image, place - offset)
+    return count
+
+def copy(address, cached, start, end, image, shift):
+    count = 0
+    for at in range(start, end, 512):
+        if cached[at // 4096] & 1:
+            sector = ctypes.string_at(address + at, 512)
+            if os.pread(image, 512, at + shift) != sector:
+                os.pwrite(image, sector, at + shift)
+                count += 1
+    return count
+
+def cut(path, delay, flag, folder, image, seed):
     root = os.open(path, os.O_RDONLY)
+    files = []
+    disk = os.open(image, os.O_RDWR)
     try:
         time.sleep(delay)
-        if folder:
-            try:
-                write_back(folder, seed)
-            except FileNotFoundError:
-                pass
+        if folder and os.path.isdir(folder):
+            files = mapped(folder)
         began = time.monotonic_ns()
         fcntl.ioctl(root, 0x8004587d, struct.pack('I', flag))
-        return began
+        return [began, write_back(files, disk, seed)]
     finally:
+        for file, size, address, _ in files:
+            if address is not None:
+                libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(size))
+            os.close(file)
+        os.close(disk)
         os.close(root)
 
 doings = {'mount': mount, 'unmount': unmount, 'cut': cut}
@@ -136,11 +175,13 @@ export class LoopDisk {
   /**
    * Cuts the power.
    *
-   * @returns a moment at which the cut had not begun, in nanoseconds of `process.hrtime`
+   * @returns a moment at which the cut had not begun, in nanoseconds of `process.hrtime`, and the sectors written back
    */
-  async cut({ delayMs, loses, writeback }: Cut): Promise<number> {
+  async cut({ delayMs, loses, writeback }: Cut): Promise<{ beganNs: number; sectors: number }> {
     const { folder = '', seed = 0 } = writeback ?? {};
-    return (await this.#ask('cut', this.path, delayMs / 1000, FLAG[loses], folder, seed)) as number;
+    const answer = await this.#ask('cut', this.path, delayMs / 1000, FLAG[loses], folder, this.#image, seed);
+    const [beganNs, sectors] = answer as [number, number];
+    return { beganNs, sectors };
   }
 
   /** Unmounts and removes it, whatever state it is in. */
