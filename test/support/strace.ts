@@ -40,23 +40,36 @@ export function whyNoStrace(): string | undefined {
 /** The command in front of a program that traces it into `file`, with system calls broken as each of `inject` says. */
 export function straceTo(file: string, ...inject: string[]): Prefix {
   rmSync(file, { force: true });
-  // io_uring would hide calls from strace; Node's synchronous calls never use it.
-  const options = [
+  return command(file, CALLS, [], inject);
+}
+
+/** Likewise for the reads of certain files alone. */
+export function straceReads(file: string, paths: readonly string[], ...inject: string[]): Prefix {
+  rmSync(file, { force: true });
+  return command(file, 'pread64', paths, inject);
+}
+
+/** Kills the program at call number `when` of whichever of its threads comes to it first; the call itself is done. */
+export function straceKill(call: string, when: number): Prefix {
+  // Without --seccomp-bpf: with it strace injects errors, but no signals.
+  return [
+    'strace',
     '-f',
-    '--seccomp-bpf',
     '-qq',
-    '-y',
-    '-x',
-    '-s',
-    '128',
-    '-e',
-    'signal=none',
     '-o',
-    file,
+    '/dev/null',
     '-e',
-    `trace=${CALLS}`,
+    `trace=${call}`,
+    '-e',
+    `inject=${call}:signal=KILL:when=${when}`,
   ];
-  return ['strace', ...options, ...inject.flatMap((each) => ['-e', `inject=${each}`])];
+}
+
+function command(file: string, calls: string, paths: readonly string[], inject: readonly string[]): Prefix {
+  // io_uring would hide calls from strace; Node's synchronous calls never use it.
+  const options = ['-f', '--seccomp-bpf', '-qq', '-y', '-x', '-s', '128', '-e', 'signal=none', '-o', file];
+  const filters = [['-e', `trace=${calls}`], ...paths.map((path) => ['-P', path])].flat();
+  return ['strace', ...options, ...filters, ...inject.flatMap((each) => ['-e', `inject=${each}`])];
 }
 
 /** Reads a trace. */

@@ -55,30 +55,34 @@ async function makeLog(diskBytes = 2 ** 20): Promise<void> {
 }
 
 describe.skipIf(reason !== undefined)('a full disk', () => {
-  test.each([0, 1, 2, 3, 7, 12])('with %i free blocks stalls the log, and nothing is lost', async (blocks) => {
-    mountTmpfs(disk, 2 ** 20);
-    const wal = await openWal(db, SETTINGS);
-    const stalled = once(wal, 'stalled');
-    const workload = new InlineWorkload(wal, acks, 1);
-    const free = fillDisk(disk, blocks * 4096);
-    const refusal = await workload.append(ENDLESS);
-    expect(refusal).toMatchObject({ code: 'ERR_WAL_STORAGE_FULL', cause: { code: 'ERR_WAL_STORAGE_FULL' } });
-    expect(await stalled).toMatchObject([{ code: 'ERR_WAL_STORAGE_FULL' }]);
-    expect(wal.state).toBe('stalled');
-    await expect(workload.last.durable({ timeoutMs: 1 })).rejects.toMatchObject({
-      code: 'ERR_WAL_TIMEOUT',
-      details: { reasonCode: 'ERR_WAL_STORAGE_FULL' },
-    });
-    const resumed = once(wal, 'resumed');
-    free();
-    await resumed;
-    await workload.acknowledge();
-    await workload.append(1);
-    await workload.acknowledge();
-    expect(wal.state).toBe('running');
-    await wal.close();
-    await expectRecovered();
-  });
+  // One flush needs at most a lane and a half here, a rotation a file of 16 blocks: every size from none to beyond both.
+  test.each(Array.from({ length: 24 }, (_, blocks) => blocks))(
+    'F11 with %i free blocks stalls the log, and nothing is lost',
+    async (blocks) => {
+      mountTmpfs(disk, 2 ** 20);
+      const wal = await openWal(db, SETTINGS);
+      const stalled = once(wal, 'stalled');
+      const workload = new InlineWorkload(wal, acks, 1);
+      const free = fillDisk(disk, blocks * 4096);
+      const refusal = await workload.append(ENDLESS);
+      expect(refusal).toMatchObject({ code: 'ERR_WAL_STORAGE_FULL', cause: { code: 'ERR_WAL_STORAGE_FULL' } });
+      expect(await stalled).toMatchObject([{ code: 'ERR_WAL_STORAGE_FULL' }]);
+      expect(wal.state).toBe('stalled');
+      await expect(workload.last.durable({ timeoutMs: 1 })).rejects.toMatchObject({
+        code: 'ERR_WAL_TIMEOUT',
+        details: { reasonCode: 'ERR_WAL_STORAGE_FULL' },
+      });
+      const resumed = once(wal, 'resumed');
+      free();
+      await resumed;
+      await workload.acknowledge();
+      await workload.append(1);
+      await workload.acknowledge();
+      expect(wal.state).toBe('running');
+      await wal.close();
+      await expectRecovered();
+    },
+  );
 
   test('keeps what is in the lanes for a close that waits until there is space', async () => {
     mountTmpfs(disk, 2 ** 20);
