@@ -281,8 +281,10 @@ describe('the control block', () => {
   test.each(['closed', 'failed'] as const)('%s is final', (name) => {
     const { control } = rig();
     control.setState(STATE[name]);
-    for (const state of Object.values(STATE)) control.setState(state);
-    expect(control.state).toBe(STATE[name]);
+    for (const state of Object.values(STATE)) {
+      control.setState(state);
+      expect(control.state).toBe(STATE[name]);
+    }
     expect([control.isOpen(), control.hasEnded()]).toEqual([false, true]);
   });
 

@@ -60,6 +60,7 @@ describe('the pool', () => {
     const directory = directoryWith(...names);
     const pool = new SparePool(directory);
     pool.recycle(names[0]!, false);
+    expect([pool.count, directory.list().length]).toEqual([0, 9]);
     for (const name of names.slice(1)) pool.recycle(name, true);
     expect(pool.count).toBe(8);
     expect(directory.list()).toHaveLength(8);

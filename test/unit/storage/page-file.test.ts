@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
 import { PageFile } from '../../../src/storage/page-file.js';
+import { FaultyDirectory } from '../../support/faulty-directory.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewal-page-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,4 +54,18 @@ test('what is missing, there already, no whole pages, or no regular file is refu
   symlinkSync(path, join(folder, 'link'));
   expect(() => PageFile.open(join(folder, 'link'), 512, 'write')).toThrow(code('ERR_WAL_IO'));
   expect(() => PageFile.open(folder, 512, 'read')).toThrow(code('ERR_WAL_IO'));
+});
+
+test('A4: the name of a new page file is synced with it, once, and that of an old one never', () => {
+  const directory = new FaultyDirectory(new MemoryDirectory());
+  directory.create({ sync: false });
+  for (const mode of ['create', 'write'] as const) {
+    directory.done.length = 0;
+    const file = PageFile.openIn(directory, 'a', 512, mode);
+    file.writePage(1, page(1));
+    for (let round = 0; round < 2; round += 1) file.sync();
+    const named = mode === 'create' ? ['syncDirectory'] : [];
+    expect(directory.done.slice(1)).toEqual(['write a', 'sync a', ...named, 'sync a']);
+    file.close();
+  }
 });
