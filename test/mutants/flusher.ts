@@ -1,0 +1,396 @@
+// Mutants of the flusher: when it writes, syncs and moves marks, what it gives back, how it reaps, fails and closes.
+
+import type { Mutant } from '../support/mutation.js';
+
+const FLUSHER = 'src/flusher/flusher.ts';
+const LANES = 'src/flusher/lanes.ts';
+const THREAD = 'src/flusher/flusher-thread.ts';
+const FLUSHER_TEST = 'test/unit/flusher/flusher.test.ts';
+const SYNC_TEST = 'test/unit/flusher/sync.test.ts';
+const REAPING_TEST = 'test/unit/flusher/reaping.test.ts';
+const ORDERS_TEST = 'test/unit/flusher/orders.test.ts';
+const VOIDS_TEST = 'test/unit/flusher/dead-guards.test.ts';
+
+const FAILED_SYNC = { file: FLUSHER_TEST, title: 'of a sync is final: the log fails and nothing is tried again' };
+const DEAD_JUMBO = { file: REAPING_TEST, title: 'frees the room its jumbo had claimed' };
+const EVERY_DEATH = { file: REAPING_TEST, title: 'I6: leaves a whole commit, an explained void, or nothing' };
+
+export const FLUSHER_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'moves the durable mark before the sync',
+    file: FLUSHER,
+    find: `    this.#log.sync();
+    this.#unsyncedSinceMs = undefined;
+    this.#unsyncedBytes = 0;
+    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
+    this.#moveDurable();`,
+    replace: `    this.#moveDurable();
+    this.#log.sync();
+    this.#unsyncedSinceMs = undefined;
+    this.#unsyncedBytes = 0;
+    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;`,
+    killedBy: FAILED_SYNC,
+  },
+  {
+    name: 'goes on after a sync that failed',
+    file: FLUSHER,
+    find: `    this.#log.sync();
+    this.#unsyncedSinceMs = undefined;`,
+    replace: `    try {
+      this.#log.sync();
+    } catch {}
+    this.#unsyncedSinceMs = undefined;`,
+    killedBy: FAILED_SYNC,
+  },
+  {
+    name: 'lets a sync cover what was written after it began',
+    file: FLUSHER,
+    find: `      if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();
+      this.#write(nowMs);
+      this.#syncIfDue(nowMs);`,
+    replace: `      if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();
+      const isCovered = this.#pending !== undefined && this.#settings.fsync === 'full';
+      if (isCovered) this.#log.sync();
+      this.#write(nowMs);
+      if (isCovered) {
+        this.#unsyncedSinceMs = undefined;
+        this.#moveDurable();
+      }
+      this.#syncIfDue(nowMs);`,
+    killedBy: { file: ORDERS_TEST, title: 'A1: a mark moves only behind a sync that began behind the write' },
+  },
+  {
+    name: 'moves the written mark before the write',
+    file: FLUSHER,
+    find: `    this.#log.append(segment);
+    this.#pending = undefined;`,
+    replace: `    this.#control.writtenSeq.store(segment.endSeq - 1);
+    this.#log.append(segment);
+    this.#pending = undefined;`,
+    killedBy: { file: ORDERS_TEST, title: 'I1: a write that failed has moved no mark and given no space back' },
+  },
+  {
+    name: 'I1: releases lane space before the write',
+    file: FLUSHER,
+    find: `    this.#log.append(segment);
+    this.#pending = undefined;
+    this.#lanes.release(sealed);`,
+    replace: `    this.#lanes.release(sealed);
+    this.#log.append(segment);
+    this.#pending = undefined;`,
+    killedBy: { file: ORDERS_TEST, title: 'I1: a write that failed has moved no mark and given no space back' },
+  },
+  {
+    name: 'never gives lane space back',
+    file: FLUSHER,
+    find: `    this.#lanes.release(sealed);`,
+    replace: ``,
+    killedBy: { file: FLUSHER_TEST, title: 'stalls the log, and when space is back nothing was lost' },
+  },
+  {
+    name: 'I7: announces the written turn before the mark moves',
+    file: FLUSHER,
+    find: `    this.#control.writtenSeq.store(segment.endSeq - 1);
+    if (this.#settings.fsync === 'off') {
+      this.#moveDurable();
+    } else {
+      this.#unsyncedSinceMs ??= nowMs;
+      this.#unsyncedBytes += segment.segmentBytes;
+    }
+    // Also tells those who wait for space.
+    this.#control.writtenTurn.announce();`,
+    replace: `    this.#control.writtenTurn.announce();
+    this.#control.writtenSeq.store(segment.endSeq - 1);
+    if (this.#settings.fsync === 'off') {
+      this.#moveDurable();
+    } else {
+      this.#unsyncedSinceMs ??= nowMs;
+      this.#unsyncedBytes += segment.segmentBytes;
+    }`,
+    killedBy: {
+      file: 'test/unit/epoch/orders.test.ts',
+      title: 'I7: marks and state move before their turn is announced',
+    },
+  },
+  {
+    name: 'I7: announces the durable turn before the mark moves',
+    file: FLUSHER,
+    find: `    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
+    this.#control.durableEpoch.store(this.#log.position.epoch);
+    this.#control.durableTurn.announce();`,
+    replace: `    this.#control.durableTurn.announce();
+    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
+    this.#control.durableEpoch.store(this.#log.position.epoch);`,
+    killedBy: {
+      file: 'test/unit/epoch/orders.test.ts',
+      title: 'I7: marks and state move before their turn is announced',
+    },
+  },
+  {
+    name: 'normal moves the durable mark with the write',
+    file: FLUSHER,
+    find: `    if (this.#settings.fsync === 'off') {
+      this.#moveDurable();`,
+    replace: `    if (this.#settings.fsync !== 'full') {
+      this.#moveDurable();`,
+    killedBy: { file: SYNC_TEST, title: 'normal syncs epochs together at the tick' },
+  },
+  {
+    name: 'full syncs at the tick only',
+    file: FLUSHER,
+    find: `    if (this.#settings.fsync === 'full') return true;`,
+    replace: ``,
+    killedBy: {
+      file: FLUSHER_TEST,
+      title: 'a demand seals at once, and only as long as what was demanded is unsealed',
+    },
+  },
+  {
+    name: 'a close does not wait for the sync of a log under normal',
+    file: FLUSHER,
+    find: `    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
+    if (this.#unsyncedBytes`,
+    replace: `    if (this.#requests.length > 0) return true;
+    if (this.#unsyncedBytes`,
+    killedBy: { file: SYNC_TEST, title: 'normal syncs for a flush and for a close' },
+  },
+  {
+    name: 'answers a flush before the durable mark covers it',
+    file: FLUSHER,
+    find: `this.#requests[0].throughSeq <= result.durableSeq`,
+    replace: `this.#requests[0].throughSeq >= 0`,
+    killedBy: { file: FLUSHER_TEST, title: 'I3: a guard holds back its own sequence and what is above it' },
+  },
+  {
+    name: 'seals again what is sealed and not yet written',
+    file: FLUSHER,
+    find: `if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();`,
+    replace: `if (this.#isSealDue(nowMs)) this.#seal();`,
+    killedBy: { file: VOIDS_TEST, title: 'I6: an epoch that waits for space is written as it was sealed' },
+  },
+  {
+    name: 'seals no epoch for a demand of its first commit',
+    file: FLUSHER,
+    find: `if (this.#control.demandSeq.load() >= first) {`,
+    replace: `if (this.#control.demandSeq.load() > first) {`,
+    killedBy: { file: FLUSHER_TEST, title: 'a demand seals at once' },
+  },
+  {
+    name: 'an error of a write is taken for a full disk',
+    file: FLUSHER,
+    find: `if (error.code !== 'ERR_WAL_STORAGE_FULL') {`,
+    replace: `if (error.code === 'ERR_WAL_INVARIANT') {`,
+    killedBy: { file: FLUSHER_TEST, title: 'of a write is final: the log fails and nothing is tried again' },
+  },
+  {
+    name: 'a stall of a closing log takes commits again',
+    file: FLUSHER,
+    find: `if (this.#control.state === STATE.running) this.#control.setState(STATE.stalled);`,
+    replace: `this.#control.setState(STATE.stalled);`,
+    killedBy: { file: ORDERS_TEST, title: 'a close that meets a full disk takes no commits again' },
+  },
+  {
+    name: 'a stall keeps what was written before it from being synced',
+    file: FLUSHER,
+    find: `      if (this.#stallRetryMs !== undefined) this.#syncIfDue(nowMs);`,
+    replace: ``,
+    killedBy: { file: FLUSHER_TEST, title: 'does not keep epochs that were written before from being synced' },
+  },
+  {
+    name: 'a log that failed writes on',
+    file: FLUSHER,
+    find: `    if (this.#control.hasEnded()) return { kind: 'ended' };`,
+    replace: ``,
+    killedBy: { file: ORDERS_TEST, title: 'a log that failed changes nothing on disk any more' },
+  },
+  {
+    name: 'fails without saying so to those who wait',
+    file: FLUSHER,
+    find: `    this.#control.setState(STATE.failed);
+    for`,
+    replace: `    for`,
+    killedBy: FAILED_SYNC,
+  },
+  {
+    name: 'I4: closes without waiting for guards',
+    file: FLUSHER,
+    find: `!this.#lanes.isGuarded() && this.#control.commitSeqNext.load() === this.#firstUnsealed();`,
+    replace: `this.#control.commitSeqNext.load() === this.#firstUnsealed();`,
+    killedBy: { file: FLUSHER_TEST, title: 'waits for a guard, and looks again soon' },
+  },
+  {
+    name: 'I4: closing loads the counter before the guards',
+    file: FLUSHER,
+    find: `!this.#lanes.isGuarded() && this.#control.commitSeqNext.load() === this.#firstUnsealed();`,
+    replace: `this.#control.commitSeqNext.load() === this.#firstUnsealed() && !this.#lanes.isGuarded();`,
+    killedBy: { file: ORDERS_TEST, title: 'I4: a close loads the guards before the counter' },
+  },
+  {
+    name: 'leaves the clean mark unsynced',
+    file: FLUSHER,
+    find: `    if (this.#settings.fsync !== 'off') this.#log.sync();
+    this.#log.close();`,
+    replace: `    this.#log.close();`,
+    killedBy: { file: ORDERS_TEST, title: 'a close syncs the clean mark before it closes the file' },
+  },
+  {
+    name: 'the mark of a close does not say that it is clean',
+    file: FLUSHER,
+    find: `    this.#writeMark(true);`,
+    replace: `    this.#writeMark(false);`,
+    killedBy: { file: ORDERS_TEST, title: 'a close syncs the clean mark before it closes the file' },
+  },
+  {
+    name: 'I6: certifies an epoch without its voids (drops a void)',
+    file: LANES,
+    find: `      voids,
+      lanes:`,
+    replace: `      voids: [],
+      lanes:`,
+    killedBy: { file: REAPING_TEST, title: 'I6: an epoch may hold nothing but a void' },
+  },
+  {
+    name: 'I6: a dead guard explains a void in every epoch',
+    file: LANES,
+    find: `    this.#deadGuards = deadGuards;`,
+    replace: ``,
+    killedBy: { file: REAPING_TEST, title: 'I6: a dead guard explains one void in its life' },
+  },
+  {
+    name: 'I6: a dead guard lapses with the next epoch',
+    file: LANES,
+    find: `this.#deadGuards.filter(({ end }) => end > certificate.endSeq);`,
+    replace: `this.#deadGuards.filter(({ first }) => first > certificate.endSeq);`,
+    killedBy: { file: VOIDS_TEST, title: 'I6: a dead guard lasts until everything below its upper bound is written' },
+  },
+  {
+    name: 'I6: clears the guard of a dead writer before it is noted (reap before noting)',
+    file: LANES,
+    find: `      const guard = lane.guard.load();
+      // I6`,
+    replace: `      lane.guard.store(GUARD_IDLE);
+      const guard = lane.guard.load();
+      // I6`,
+    killedBy: EVERY_DEATH,
+  },
+  {
+    name: 'I6: notes a dead guard as if its writer had taken the sequence it saw',
+    file: LANES,
+    find: `this.#noteDeadGuard({ first: guard, end: this.#control.commitSeqNext.load() });`,
+    replace: `this.#noteDeadGuard({ first: guard, end: guard + 1 });`,
+    killedBy: { file: VOIDS_TEST, title: 'I6: a dead guard reaches up to the counter' },
+  },
+  {
+    name: 'leaves the guard of a dead writer set',
+    file: LANES,
+    find: `      lane.guard.store(GUARD_IDLE);`,
+    replace: ``,
+    killedBy: EVERY_DEATH,
+  },
+  {
+    name: 'cleans up in a lane that the dead writer had left',
+    file: LANES,
+    find: `    if (lane.lock.takeOver(writerId, FLUSHER_ID)) {`,
+    replace: `    lane.lock.takeOver(writerId, FLUSHER_ID);
+    if (lane.lock.isHeld()) {`,
+    killedBy: { file: REAPING_TEST, title: 'that had left the lane before is not mistaken for the writer inside' },
+  },
+  {
+    name: 'forgets the sizes of a commit whose writer died behind publishing it',
+    file: LANES,
+    find: `      this.#repairSizes(lane, guard);`,
+    replace: ``,
+    killedBy: EVERY_DEATH,
+  },
+  {
+    name: 'puts sizes of older commits in force again when a writer died',
+    file: LANES,
+    find: `        if (commitSeq >= guard) this.#control.setSizePages(space, pages);`,
+    replace: `        this.#control.setSizePages(space, pages);`,
+    killedBy: { file: VOIDS_TEST, title: 'sizes that were set before the dead writer set its guard stay as they are' },
+  },
+  {
+    name: 'keeps the room that the jumbo of a dead writer had claimed',
+    file: LANES,
+    find: `      lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));`,
+    replace: ``,
+    killedBy: DEAD_JUMBO,
+  },
+  {
+    name: 'frees the room of jumbos that a dead writer had published',
+    file: LANES,
+    find: `      lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));`,
+    replace: `      lane.jumboClaimed.store(lane.jumboReleased.load());`,
+    killedBy: DEAD_JUMBO,
+  },
+  {
+    name: 'leaves the jumbo lock with a dead writer',
+    file: LANES,
+    find: `    if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);`,
+    replace: ``,
+    killedBy: DEAD_JUMBO,
+  },
+  {
+    name: 'drops the jumbos of a dead writer that are published',
+    file: LANES,
+    find: `held.writerId === writerId && !published.has(jumboId)`,
+    replace: `held.writerId === writerId`,
+    killedBy: { file: REAPING_TEST, title: 'leaves a jumbo that it published before as it is' },
+  },
+  {
+    name: 'drops the jumbos that others have not published yet',
+    file: LANES,
+    find: `held.writerId === writerId && !published.has(jumboId)`,
+    replace: `!published.has(jumboId)`,
+    killedBy: { file: VOIDS_TEST, title: 'a jumbo that somebody else is about to publish outlives the dead writer' },
+  },
+  {
+    name: 'tells nobody of the room that a dead writer leaves',
+    file: LANES,
+    find: `    this.#control.writtenTurn.announce();
+  }`,
+    replace: `  }`,
+    killedBy: DEAD_JUMBO,
+  },
+  {
+    name: 'never gives back the room of jumbos that are written',
+    file: LANES,
+    find: `        lane.jumboReleased.store(lane.jumboReleased.load() + jumboBytes);`,
+    replace: ``,
+    killedBy: DEAD_JUMBO,
+  },
+  {
+    name: 'I8: looks for work before it says how it sleeps',
+    file: THREAD,
+    find: `      this.#control.flusherSleep.store(next.sleep);
+      const again = this.#flusher.step(monotonicMs());`,
+    replace: `      const again = this.#flusher.step(monotonicMs());
+      this.#control.flusherSleep.store(next.sleep);`,
+    killedBy: { file: ORDERS_TEST, title: 'I8: a commit between the last look and the sleep is not slept through' },
+  },
+  {
+    name: 'recycles files before the checkpoint record is written',
+    file: THREAD,
+    find: `    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
+    this.#release();`,
+    replace: `    this.#log.release(throughSeq);
+    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    killedBy: { file: ORDERS_TEST, title: 'a checkpoint record is synced before the first file below it is recycled' },
+  },
+  {
+    name: 'takes a checkpoint of commits that are not durable',
+    file: THREAD,
+    find: `throughSeq < 0 || throughSeq > durableSeq) {`,
+    replace: `throughSeq < 0) {`,
+    killedBy: { file: 'test/unit/writer/writer.test.ts', title: 'beyond the durable mark is refused' },
+  },
+  {
+    name: 'a checkpoint record calls epochs synced that are only written',
+    file: THREAD,
+    find: `    const { syncedThrough } = this.#log;
+    const generation`,
+    replace: `    const syncedThrough = this.#log.position.epoch;
+    const generation`,
+    killedBy: { file: ORDERS_TEST, title: 'a checkpoint record calls nothing synced that is not' },
+  },
+];

@@ -1,0 +1,26 @@
+// All mutants: one list a folder of the sources (design/mutants.md repeats them for readers).
+
+import type { Mutant } from '../support/mutation.js';
+import { EPOCH_MUTANTS } from './epoch.js';
+import { FLUSHER_MUTANTS } from './flusher.js';
+import { LANE_MUTANTS } from './lane.js';
+import { LOG_MUTANTS } from './log.js';
+import { MEMORY_MUTANTS } from './memory.js';
+import { OPENING_MUTANTS } from './opening.js';
+import { RECOVERY_MUTANTS } from './recovery.js';
+import { SEGMENT_MUTANTS } from './segment.js';
+import { STORAGE_MUTANTS } from './storage.js';
+import { WAL_MUTANTS } from './wal.js';
+
+export const MUTANTS: readonly Mutant[] = [
+  ...LANE_MUTANTS,
+  ...EPOCH_MUTANTS,
+  ...MEMORY_MUTANTS,
+  ...FLUSHER_MUTANTS,
+  ...LOG_MUTANTS,
+  ...SEGMENT_MUTANTS,
+  ...RECOVERY_MUTANTS,
+  ...OPENING_MUTANTS,
+  ...STORAGE_MUTANTS,
+  ...WAL_MUTANTS,
+];

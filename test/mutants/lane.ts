@@ -1,0 +1,214 @@
+// Mutants of one lane: taking space, publishing, cutting (I1 to I4).
+
+import type { Mutant } from '../support/mutation.js';
+
+const WRITER = 'src/lane/lane-writer.ts';
+const READER = 'src/lane/lane-reader.ts';
+const LANE_TEST = 'test/unit/lane/lane.test.ts';
+const PUBLISH_TEST = 'test/unit/lane/publish.test.ts';
+const SEALING_TEST = 'test/unit/epoch/sealing.test.ts';
+const REAPING_TEST = 'test/unit/flusher/reaping.test.ts';
+
+const EVERY_SEAL = { file: SEALING_TEST, title: 'I5: a seal between any two operations of two appends' };
+const EVERY_DEATH = { file: REAPING_TEST, title: 'I6: leaves a whole commit, an explained void, or nothing' };
+const ORDER = { file: PUBLISH_TEST, title: 'I2 I3 I4: publishing goes in one order' };
+
+export const LANE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'I1: takes space that is not free',
+    file: WRITER,
+    find: `return free < bytes ? 'full' : write(start);`,
+    replace: `return write(start);`,
+    killedBy: { file: LANE_TEST, title: 'I1: a lane is a queue' },
+  },
+  {
+    name: 'I1: enters a lane without its lock',
+    file: WRITER,
+    find: `if (!lock.acquire(this.#writerId, lockTimeoutMs)) return 'locked';`,
+    replace: `const isOurs = lock.acquire(this.#writerId, lockTimeoutMs);
+    if (!isOurs) return write(tail.load());`,
+    killedBy: { file: LANE_TEST, title: 'a lane that somebody else is inside refuses' },
+  },
+  {
+    name: 'I1: leaves the lane locked',
+    file: WRITER,
+    find: `    } finally {
+      lock.release(this.#writerId);
+    }`,
+    replace: `    } finally {
+    }`,
+    killedBy: { file: LANE_TEST, title: 'a refused append takes no sequence and leaves the lane as it was' },
+  },
+  {
+    name: 'I2: stores the tail before the frame header',
+    file: WRITER,
+    find: `        encodeFrameHeader(ring, start, header, this.#frameSeed);
+        return advance(start, frameBytes);`,
+    replace: `        this.lane.tail.store(advance(start, frameBytes));
+        encodeFrameHeader(ring, start, header, this.#frameSeed);
+        return advance(start, frameBytes);`,
+    killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
+  },
+  {
+    name: 'I2: takes the checksum before the records are there (publish before the checksum)',
+    file: WRITER,
+    find: `      const end = encodeRecords(ring, payloadStart, commit);
+      ring.zero(end, frameBytes - bytesBetween(start, end));
+      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);`,
+    replace: `      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
+      const end = encodeRecords(ring, payloadStart, commit);
+      ring.zero(end, frameBytes - bytesBetween(start, end));`,
+    killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
+  },
+  {
+    name: 'I2: leaves what stood in the padding before',
+    file: WRITER,
+    find: `      ring.zero(end, frameBytes - bytesBetween(start, end));`,
+    replace: ``,
+    killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
+  },
+  {
+    name: 'I2: publishes the reference to a jumbo without completing the header of the jumbo',
+    file: WRITER,
+    find: `        encodeFrameHeader(flat, 0, real, this.#frameSeed);`,
+    replace: ``,
+    killedBy: { file: LANE_TEST, title: 'puts the bytes of a jumbo in the place of its reference' },
+  },
+  {
+    name: 'I3: sets no guard',
+    file: WRITER,
+    find: `    guard.store(sequences.commitSeqNext.load());`,
+    replace: ``,
+    killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I3: takes the sequence before it sets the guard',
+    file: WRITER,
+    find: `    guard.store(sequences.commitSeqNext.load());
+    // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
+    if (!sequences.isOpen()) {
+      guard.store(GUARD_IDLE);
+      return 'closed';
+    }
+    const commitSeq = sequences.commitSeqNext.increment();`,
+    replace: `    if (!sequences.isOpen()) return 'closed';
+    const commitSeq = sequences.commitSeqNext.increment();
+    guard.store(commitSeq);`,
+    killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I3: sets the guard above the sequence',
+    file: WRITER,
+    find: `    guard.store(sequences.commitSeqNext.load());`,
+    replace: `    guard.store(sequences.commitSeqNext.load() + 1);`,
+    killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I3: clears the guard before the frame is published',
+    file: WRITER,
+    find: `    const end = complete(commitSeq);`,
+    replace: `    const end = complete(commitSeq);
+    guard.store(GUARD_IDLE);`,
+    killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I3: never clears the guard',
+    file: WRITER,
+    find: `    guard.store(GUARD_IDLE);
+    return commitSeq;`,
+    replace: `    return commitSeq;`,
+    killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I4: skips the state check after the guard',
+    file: WRITER,
+    find: `    if (!sequences.isOpen()) {`,
+    replace: `    if (sequences.commitSeqNext.load() < 0) {`,
+    killedBy: { file: LANE_TEST, title: 'I4: a log that closed behind the guard refuses' },
+  },
+  {
+    name: 'I4: looks at the state before it sets the guard',
+    file: WRITER,
+    find: `    guard.store(sequences.commitSeqNext.load());
+    // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
+    if (!sequences.isOpen()) {`,
+    replace: `    const isOpen = sequences.isOpen();
+    guard.store(sequences.commitSeqNext.load());
+    if (!isOpen) {`,
+    killedBy: ORDER,
+  },
+  {
+    name: 'I4: leaves the guard set when it refuses',
+    file: WRITER,
+    find: `      guard.store(GUARD_IDLE);
+      return 'closed';`,
+    replace: `      return 'closed';`,
+    killedBy: { file: LANE_TEST, title: 'I4: a log that closed behind the guard refuses' },
+  },
+  {
+    name: 'stores the sizes of a commit that is not published yet',
+    file: WRITER,
+    find: `    tail.store(end);
+    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);`,
+    replace: `    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
+    tail.store(end);`,
+    killedBy: EVERY_DEATH,
+  },
+  {
+    name: 'stores the sizes of a commit when its guard is gone',
+    file: WRITER,
+    find: `    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
+    guard.store(GUARD_IDLE);`,
+    replace: `    guard.store(GUARD_IDLE);
+    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);`,
+    killedBy: { file: LANE_TEST, title: 'a new size is in force before the guard is idle' },
+  },
+  {
+    name: 'publishes a jumbo that was not admitted',
+    file: WRITER,
+    find: `      if (!admit(frameBytes)) return 'full';`,
+    replace: `      admit(frameBytes);`,
+    killedBy: { file: LANE_TEST, title: 'a jumbo that is not admitted takes no sequence and no space' },
+  },
+  {
+    name: 'I1: takes positions for numbers that do not wrap',
+    file: 'src/lane/lane.ts',
+    find: `return (to - from) >>> 0;`,
+    replace: `return to - from;`,
+    killedBy: {
+      file: LANE_TEST,
+      title: 'holds frames of every length at every place, also across its end and across 2^32',
+    },
+  },
+  {
+    name: 'I2: cuts a lane beyond the tail that was loaded behind the guards',
+    file: READER,
+    find: `  while (position !== tail) {
+    const left = bytesBetween(position, tail);`,
+    replace: `  const last = lane.tail.load();
+  while (position !== last) {
+    const left = bytesBetween(position, last);`,
+    killedBy: { file: LANE_TEST, title: 'I2: a cut sees nothing behind the tail it was given' },
+  },
+  {
+    name: 'cuts a lane behind the first frame at the end of the epoch',
+    file: READER,
+    find: `if (commitSeq >= endSeq) break;`,
+    replace: `if (commitSeq > endSeq) break;`,
+    killedBy: { file: LANE_TEST, title: 'ends in front of the first frame at the sequence, for every sequence' },
+  },
+  {
+    name: 'takes sequences that do not ascend within a lane',
+    file: READER,
+    find: `    assert(commitSeq > seqBefore, 'sequences ascend within a lane');`,
+    replace: ``,
+    killedBy: { file: PUBLISH_TEST, title: 'a lane whose published bytes break a law is not cut' },
+  },
+  {
+    name: 'takes published bytes that are no whole frame',
+    file: READER,
+    find: `frameBytes > 0 && frameBytes % FRAME_ALIGNMENT === 0 && frameBytes <= left,`,
+    replace: `frameBytes > 0 && frameBytes <= left,`,
+    killedBy: { file: PUBLISH_TEST, title: 'a lane whose published bytes break a law is not cut' },
+  },
+];

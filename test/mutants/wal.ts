@@ -1,0 +1,215 @@
+// Mutants of the open log: appending with back-pressure, jumbos, opening, closing, page caches (C1).
+
+import type { Mutant } from '../support/mutation.js';
+
+const WRITER = 'src/writer.ts';
+const WAL = 'src/wal.ts';
+const CACHE = 'src/adapters/page-cache.ts';
+const WRITER_TEST = 'test/unit/writer/writer.test.ts';
+const ORDERS_TEST = 'test/unit/writer/orders.test.ts';
+const CACHE_TEST = 'test/unit/adapters/page-cache.test.ts';
+const CACHE_ORDERS_TEST = 'test/unit/adapters/page-cache-orders.test.ts';
+
+export const WAL_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'I7: an append loads the turn behind its look for space',
+    file: WRITER,
+    find: `        const turn = this.#control.writtenTurn.load();
+        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));`,
+    replace: `        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));
+        const turn = this.#control.writtenTurn.load();`,
+    killedBy: { file: ORDERS_TEST, title: 'I7: an append sleeps through no release of space' },
+  },
+  {
+    name: 'I7: an append without blocking loads the turn behind its look for space',
+    file: WRITER,
+    find: `        const turn = this.#control.writtenTurn.load();
+        const result = attempt.try(0);`,
+    replace: `        const result = attempt.try(0);
+        const turn = this.#control.writtenTurn.load();`,
+    killedBy: { file: ORDERS_TEST, title: 'I7: an append without blocking sleeps through no release of space' },
+  },
+  {
+    name: 'an append that waits for space asks for none',
+    file: WRITER,
+    find: `    if (refusal === 'full') this.#control.demandThrough(this.#control.commitSeqNext.load() - 1);`,
+    replace: `    refusal.trim();`,
+    killedBy: { file: ORDERS_TEST, title: 'an append that finds no space asks for a seal' },
+  },
+  {
+    name: 'I8: looks how the flusher sleeps before it appends',
+    file: WRITER,
+    find: `    this.#control.wakeFlusher(this.#isSealWanted() ? 'demand' : 'commit');`,
+    replace: ``,
+    killedBy: { file: ORDERS_TEST, title: 'I8: a published commit wakes an idle flusher' },
+  },
+  {
+    name: 'appends a commit that changed while it waited without checking it again',
+    file: WRITER,
+    find: `    return attempt.isEncoded ? attempt : this.#prepare(input);`,
+    replace: `    return input === undefined ? this.#prepare(input) : attempt;`,
+    killedBy: { file: WRITER_TEST, title: 'reads the commit again when there is space' },
+  },
+  {
+    name: 'posts a jumbo behind the reference to it',
+    file: WRITER,
+    find: `    this.#post({ kind: 'jumbo', ...jumbo });
+    return {
+      commit,
+      isEncoded: true,
+      try: (lockMs) => laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),`,
+    replace: `    return {
+      commit,
+      isEncoded: true,
+      try: (lockMs) => {
+        const result = laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes));
+        this.#post({ kind: 'jumbo', ...jumbo });
+        return result;
+      },`,
+    killedBy: { file: ORDERS_TEST, title: 'a jumbo is posted before the reference to it is published' },
+  },
+  {
+    name: 'lets jumbos in beyond the bound',
+    file: WRITER,
+    find: `      if (inFlight > 0 && inFlight + bytes > this.#handle.maxJumboBytes) return false;`,
+    replace: ``,
+    killedBy: { file: WRITER_TEST, title: 'bounds jumbos in flight, but lets one through' },
+  },
+  {
+    name: 'lets a jumbo above the bound in never',
+    file: WRITER,
+    find: `if (inFlight > 0 && inFlight + bytes`,
+    replace: `if (inFlight + bytes`,
+    killedBy: { file: WRITER_TEST, title: 'bounds jumbos in flight, but lets one through' },
+  },
+  {
+    name: 'claims room for a jumbo without the lock',
+    file: WRITER,
+    find: `    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS_MIN)) return false;
+    try {`,
+    replace: `    jumboLock.tryAcquire(this.#writerId);
+    try {`,
+    killedBy: { file: ORDERS_TEST, title: 'a jumbo is admitted by one writer at a time' },
+  },
+  {
+    name: 'keeps the buffer of a jumbo that was given up',
+    file: WRITER,
+    find: `      drop: () => this.#post({ kind: 'dropJumbo', jumboId: jumbo.jumboId }),`,
+    replace: `      drop: () => undefined,`,
+    killedBy: { file: ORDERS_TEST, title: 'a jumbo that is given up is dropped' },
+  },
+  {
+    name: 'a writer that left appends on',
+    file: WRITER,
+    find: `    if (!this.#isConnected) throw new WalError('ERR_WAL_CLOSED', 'This writer has left the log; connect again.');`,
+    replace: ``,
+    killedBy: { file: WRITER_TEST, title: 'that left takes nothing more, jumbos above all' },
+  },
+  {
+    name: 'forgets the sizes of the log it opened',
+    file: 'src/start.ts',
+    find: `  for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);`,
+    replace: ``,
+    killedBy: { file: WRITER_TEST, title: 'as a jumbo takes the commit as it was when it was called' },
+  },
+  {
+    name: 'a log that failed to open keeps its lock',
+    file: WAL,
+    find: `      lock.release();
+      throw error;`,
+    replace: `      throw error;`,
+    killedBy: { file: ORDERS_TEST, title: 'F29: a log that cannot be opened gives its lock back' },
+  },
+  {
+    name: 'reads and changes a log before it has the lock',
+    file: WAL,
+    find: `    const lock = place.lock();
+    try {
+      const opened`,
+    replace: `    const lock = { release: () => undefined };
+    try {
+      const opened`,
+    killedBy: {
+      file: ORDERS_TEST,
+      title: 'F29: the lock is held before the log is read and until its flusher has ended',
+    },
+  },
+  {
+    name: 'gives the lock back while the flusher still writes',
+    file: WAL,
+    find: `  async #drain(): Promise<void> {`,
+    replace: `  async #drain(): Promise<void> {
+    this.#lock.release();`,
+    killedBy: {
+      file: ORDERS_TEST,
+      title: 'F29: the lock is held before the log is read and until its flusher has ended',
+    },
+  },
+  {
+    name: 'I3: the appended mark ignores guards',
+    file: WAL,
+    find: `const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, this.#lanes) - 1;`,
+    replace: `const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, []) - 1;`,
+    killedBy: { file: ORDERS_TEST, title: 'I3: the appended mark covers nothing that may not be published' },
+  },
+  {
+    name: 'C1: a page reaches the page file before its log',
+    file: CACHE,
+    find: `    await this.#wal.flush();
+    await this.#wal.durable({ seq: throughSeq });
+    this.#writePages(pages, sizePages);`,
+    replace: `    this.#writePages(pages, sizePages);
+    await this.#wal.flush();
+    await this.#wal.durable({ seq: throughSeq });`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'C1: a checkpoint writes pages behind their log' },
+  },
+  {
+    name: 'C1: frees the log before the page file is synced',
+    file: CACHE,
+    find: `    this.#pageFile.setSizePages(sizePages);
+    this.#sync();`,
+    replace: `    this.#pageFile.setSizePages(sizePages);`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'C1: a checkpoint writes pages behind their log' },
+  },
+  {
+    name: 'installs pages that are not in the log',
+    file: CACHE,
+    find: `    const commit = this.#writer.append({ pages, sizes });
+    this.#lastSeq = commit.seq;
+    for (const [pageNumber, image] of writes) {
+      this.#dirty.set(pageNumber, { image, seq: commit.seq });
+      this.#cache.set(pageNumber, image);
+    }`,
+    replace: `    for (const [pageNumber, image] of writes) {
+      this.#dirty.set(pageNumber, { image, seq: 0 });
+      this.#cache.set(pageNumber, image);
+    }
+    const commit = this.#writer.append({ pages, sizes });
+    this.#lastSeq = commit.seq;`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'a transaction that the log refuses leaves the cache as it was' },
+  },
+  {
+    name: 'forgets a page that was written again while the checkpoint ran',
+    file: CACHE,
+    find: `      if (this.#dirty.get(pageNumber) === page) this.#dirty.delete(pageNumber);`,
+    replace: `      this.#dirty.delete(pageNumber);
+      void page;`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'a page that is written again during a checkpoint stays dirty' },
+  },
+  {
+    name: 'A5: goes on after a sync of the page file that failed',
+    file: CACHE,
+    find: `      throw this.#failure;
+    }`,
+    replace: `      this.#failure = undefined;
+    }`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'A5: a sync of the page file that failed frees no log and is final' },
+  },
+  {
+    name: 'frees the log up to what the furthest page file holds',
+    file: 'src/adapters/attach.ts',
+    find: `await wal.checkpoint({ throughSeq: Math.min(...synced.values()) });`,
+    replace: `await wal.checkpoint({ throughSeq: Math.max(...synced.values()) });`,
+    killedBy: { file: CACHE_TEST, title: 'two page files of one log free its files only as far as both hold them' },
+  },
+];
