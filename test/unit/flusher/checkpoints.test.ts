@@ -1,0 +1,95 @@
+// Checkpoints over the life of a log: whatever was let go by an earlier one, the newest record covers it.
+
+import { expect, test } from 'vitest';
+import { readCheckpointSlots } from '../../../src/log/checkpoint-record.js';
+import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../../../src/log/codec.js';
+import { logFileName } from '../../../src/log/names.js';
+import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
+import type { Wal } from '../../../src/wal.js';
+import { readFile } from '../../support/log-builder.js';
+
+const OPTIONS = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false } as const;
+const COMMIT = { operations: [{ code: 1, bytes: new Uint8Array(7000) }] };
+
+/** Appends commits, each an epoch of its own. */
+async function append(wal: Wal, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) await (await wal.connect().appendAsync(COMMIT)).durable();
+}
+
+function newest(directory: MemoryDirectory) {
+  return readCheckpointSlots(directory).newest;
+}
+
+/** Opens a log with several files, and takes a checkpoint that lets go all but the newest. */
+async function trimmed(): Promise<{ directory: MemoryDirectory; wal: Wal; releasedSeq: number }> {
+  const directory = new MemoryDirectory();
+  const wal = await openWalOn(directory, OPTIONS);
+  await append(wal, 30);
+  const files = await wal.files();
+  expect(files.length).toBeGreaterThan(3);
+  const releasedSeq = files.at(-2)!.endSeq - 1;
+  await wal.checkpoint({ throughSeq: releasedSeq });
+  expect(await wal.files()).toHaveLength(1);
+  return { directory, wal, releasedSeq };
+}
+
+test('a checkpoint within the newest file covers what earlier ones let go, and the log opens', async () => {
+  const { directory, wal, releasedSeq } = await trimmed();
+  await wal.checkpoint({ throughSeq: releasedSeq + 1 });
+  expect(newest(directory)).toMatchObject({ throughSeq: releasedSeq + 1, throughEpoch: releasedSeq });
+  await wal.close();
+  const again = await openWalOn(directory, OPTIONS);
+  expect(again.recovery).toMatchObject({ tail: 'clean', checkpointUsed: releasedSeq + 1, lastSeq: 30 });
+  await again.close();
+});
+
+test('a checkpoint behind an opening covers what earlier ones let go, and counts on from them', async () => {
+  const { directory, wal, releasedSeq } = await trimmed();
+  await wal.checkpoint({ throughSeq: releasedSeq + 1 });
+  await wal.close();
+  for (let round = 1; round <= 3; round += 1) {
+    const again = await openWalOn(directory, OPTIONS);
+    const throughSeq = releasedSeq + 1 + round;
+    await append(again, 2);
+    await again.checkpoint({ throughSeq });
+    expect(newest(directory)).toMatchObject({ generation: 2 + round, throughSeq });
+    expect(newest(directory)!.throughEpoch).toBeGreaterThanOrEqual(releasedSeq);
+    await again.close();
+  }
+});
+
+test('a file below the checkpoint that came back and is let go again takes nothing from what is covered', async () => {
+  const { directory, wal, releasedSeq } = await trimmed();
+  const { name, fileNumber } = (await wal.files()).at(-1)!;
+  await wal.close();
+  // The removal of a file in front came undone: only its name is back, which is all that an opening looks at here.
+  const header = readFile(directory, name);
+  const before = logFileName(fileNumber - 2);
+  const back = directory.open(before, 'create');
+  const old = encodeFileHeader({
+    ...(decodeFileHeader(header) as FileHeader),
+    fileNumber: fileNumber - 2,
+    start: { epoch: 1, nextSeq: 2, headerCrc: 1, certificateCrc: 1 },
+    syncedThrough: 1,
+  });
+  back.write([old], 0);
+  back.close();
+  const again = await openWalOn(directory, OPTIONS);
+  await append(again, 2);
+  expect((await again.files()).map((file) => file.name)).not.toContain(before);
+  await again.checkpoint({ throughSeq: 31 });
+  expect(newest(directory)!.throughEpoch).toBeGreaterThanOrEqual(releasedSeq);
+  await again.close();
+  await (await openWalOn(directory, OPTIONS)).close();
+});
+
+test('a checkpoint never goes back, behind an opening neither', async () => {
+  const { directory, wal, releasedSeq } = await trimmed();
+  await wal.checkpoint({ throughSeq: 5 });
+  expect(newest(directory)).toMatchObject({ generation: 1, throughSeq: releasedSeq });
+  await wal.close();
+  const again = await openWalOn(directory, OPTIONS);
+  await again.checkpoint({ throughSeq: 5 });
+  expect(newest(directory)).toMatchObject({ generation: 1, throughSeq: releasedSeq });
+  await again.close();
+});
