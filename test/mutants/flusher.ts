@@ -9,6 +9,7 @@ const FLUSHER_TEST = 'test/unit/flusher/flusher.test.ts';
 const SYNC_TEST = 'test/unit/flusher/sync.test.ts';
 const REAPING_TEST = 'test/unit/flusher/reaping.test.ts';
 const ORDERS_TEST = 'test/unit/flusher/orders.test.ts';
+const CHECKPOINTS_TEST = 'test/unit/flusher/checkpoints.test.ts';
 const VOIDS_TEST = 'test/unit/flusher/dead-guards.test.ts';
 
 const FAILED_SYNC = { file: FLUSHER_TEST, title: 'of a sync is final: the log fails and nothing is tried again' };
@@ -376,6 +377,39 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     replace: `    this.#log.release(throughSeq);
     if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
     killedBy: { file: ORDERS_TEST, title: 'a checkpoint record is synced before the first file below it is recycled' },
+  },
+  {
+    name: 'a checkpoint goes back: its record needs files that are gone',
+    file: THREAD,
+    find: `    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    replace: `    this.#writeCheckpoint(throughSeq);`,
+    killedBy: { file: CHECKPOINTS_TEST, title: 'a checkpoint never goes back' },
+  },
+  {
+    name: 'recycling on a disk that is full fails the log',
+    file: THREAD,
+    find: `      if (error.code !== 'ERR_WAL_STORAGE_FULL') {
+        this.#flusher.fail(error);`,
+    replace: `      if (error.code !== 'ERR_WAL_VERSION') {
+        this.#flusher.fail(error);`,
+    killedBy: {
+      file: 'test/unit/writer/writer.test.ts',
+      title: 'releases what an earlier one left, and that of a broken directory',
+    },
+  },
+  {
+    name: 'gives the id of a writer that left to the next one',
+    file: THREAD,
+    find: `    const id = this.#writerIdNext++;`,
+    replace: `    const id = this.#writerIdNext;`,
+    killedBy: { file: 'test/unit/writer/orders.test.ts', title: 'no two jumbos of a log have one number' },
+  },
+  {
+    name: 'says nothing when the thread of the flusher ends',
+    file: 'src/flusher/flusher-host.ts',
+    find: `    if (state !== STATE.closed && !this.#isFailureTold) {`,
+    replace: `    if (state === STATE.stalled && !this.#isFailureTold) {`,
+    killedBy: { file: 'test/threads/deaths.test.ts', title: 'by throw fails the log and everybody is told' },
   },
   {
     name: 'takes a checkpoint of commits that are not durable',

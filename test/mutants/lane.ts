@@ -208,7 +208,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     name: 'takes published bytes that are no whole frame',
     file: READER,
     find: `frameBytes > 0 && frameBytes % FRAME_ALIGNMENT === 0 && frameBytes <= left,`,
-    replace: `frameBytes > 0 && frameBytes <= left,`,
+    replace: `frameBytes % FRAME_ALIGNMENT === 0 && frameBytes <= left,`,
     killedBy: { file: PUBLISH_TEST, title: 'a lane whose published bytes break a law is not cut' },
   },
 ];

@@ -8,6 +8,7 @@ const POOL = 'src/log/spare-pool.ts';
 const WRITER_TEST = 'test/unit/log/log-writer.test.ts';
 const RECORD_TEST = 'test/unit/log/checkpoint-record.test.ts';
 const POOL_TEST = 'test/unit/log/spare-pool.test.ts';
+const CHECKPOINTS_TEST = 'test/unit/flusher/checkpoints.test.ts';
 const PLACES_TEST = 'test/unit/log/places.test.ts';
 
 const ROTATION = { file: WRITER_TEST, title: 'names the next file once its header is synced' };
@@ -138,9 +139,30 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'a checkpoint covers epochs of which it does not hold every commit',
     file: WRITER,
-    find: `    return covered.at(-1)?.endEpoch ?? this.#start.checkpointEpoch;`,
+    find: `    return Math.max(this.#releasedEpoch, covered.at(-1)?.endEpoch ?? 0);`,
     replace: `    return this.#position.epoch;`,
     killedBy: { file: PLACES_TEST, title: 'a checkpoint covers an epoch only with its last commit' },
+  },
+  {
+    name: 'a checkpoint within the newest file covers nothing of what earlier ones let go',
+    file: WRITER,
+    find: `        this.#releasedEpoch = Math.max(this.#releasedEpoch, file.endEpoch);`,
+    replace: ``,
+    killedBy: { file: CHECKPOINTS_TEST, title: 'a checkpoint within the newest file covers what earlier ones let go' },
+  },
+  {
+    name: 'a file that came back and is let go again takes from what is covered',
+    file: WRITER,
+    find: `        this.#releasedEpoch = Math.max(this.#releasedEpoch, file.endEpoch);`,
+    replace: `        this.#releasedEpoch = file.endEpoch;`,
+    killedBy: { file: CHECKPOINTS_TEST, title: 'a file below the checkpoint that came back and is let go again' },
+  },
+  {
+    name: 'a checkpoint behind an opening covers nothing of what earlier ones let go',
+    file: WRITER,
+    find: `    this.#releasedEpoch = start.checkpointEpoch;`,
+    replace: `    this.#releasedEpoch = 0;`,
+    killedBy: { file: CHECKPOINTS_TEST, title: 'a file below the checkpoint that came back and is let go again' },
   },
   {
     name: 'the wall clock of segments goes back with the clock of the machine',
@@ -224,7 +246,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     file: 'src/log/codec.ts',
     find: `if (crc32c(bytes.subarray(0, at.headerCrc)) !== view.getUint32(at.headerCrc, true)) {`,
     replace: `if (bytes.length < at.headerCrc) {`,
-    killedBy: { file: 'test/unit/recovery/damage.test.ts', title: 'every flipped bit is reported, or changes nothing' },
+    killedBy: { file: PLACES_TEST, title: 'every bit of the 4 KiB of a file header is checked' },
   },
   {
     name: 'believes a file header with bytes behind it',

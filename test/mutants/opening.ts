@@ -22,7 +22,43 @@ const HOLDS = { file: OPENING_TEST, title: 'holds every commit of the log before
 
 export const OPENING_MUTANTS: readonly Mutant[] = [
   {
-    name: 'R9: writes the header before the tail is copied',
+    name: 'R9: writes the header, and gives the file its name, before the tail is copied',
+    file: FILE,
+    find: `    const copied = copyTail(file, tail, identity);
+    // The header must not become durable before what it vouches for.
+    if (sync && (tail.bytes > 0 || isScrubbed)) file.sync();
+    const syncedThrough = sync ? copied.position.epoch : syncedBefore;
+    const header = {
+      ...identity,
+      flags: FILE_FLAG.opening,
+      start: tail.base,
+      syncedThrough,
+      wallClockMs: wallClockMs(),
+      fileBytes,
+    };
+    file.write([encodeFileHeader(header)], 0);
+    if (sync) file.sync();
+    directory.rename(unfinished, name);`,
+    replace: `    let last = isScrubbed ? tail.base.epoch : tail.base.epoch;
+    for (const segment of tail.segments()) last = segment.header.epoch;
+    const syncedThrough = sync ? last : syncedBefore;
+    const header = {
+      ...identity,
+      flags: FILE_FLAG.opening,
+      start: tail.base,
+      syncedThrough,
+      wallClockMs: wallClockMs(),
+      fileBytes,
+    };
+    file.write([encodeFileHeader(header)], 0);
+    if (sync) file.sync();
+    directory.rename(unfinished, name);
+    const copied = copyTail(file, tail, identity);
+    if (sync) file.sync();`,
+    killedBy: EVERY_CRASH,
+  },
+  {
+    name: 'R9: writes the header before the copied tail is synced',
     file: FILE,
     find: `    if (sync && (tail.bytes > 0 || isScrubbed)) file.sync();`,
     replace: ``,

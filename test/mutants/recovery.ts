@@ -257,6 +257,13 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
     killedBy: { file: OPENING_TEST, title: 'with stop keeps the proven prefix and the discarded bytes aside' },
   },
   {
+    name: 'takes the batches of a pool of threads as they come',
+    file: 'src/recovery/verify-pool.ts',
+    find: `    const first = this.#waiting.shift();`,
+    replace: `    const first = this.#waiting.pop();`,
+    killedBy: { file: RECOVER_TEST, title: 'a pool of threads finds what one thread finds' },
+  },
+  {
     name: 'replays what the checkpoint covers',
     file: REPLAY,
     find: `      if (found.frame.commitSeq <= this.afterSeq) continue;`,

@@ -11,10 +11,7 @@ const HOME_TEST = {
   title: 'a segment belongs where it says, and continues only the position in front',
 };
 const FLIPS = { file: READER_TEST, title: 'each flipped bit of frames and certificate is noticed' };
-const DAMAGE = {
-  file: 'test/unit/recovery/damage.test.ts',
-  title: 'every flipped bit is reported, or changes nothing',
-};
+const HEADER = { file: 'test/unit/segment/chain.test.ts', title: 'each flipped bit of a segment header is noticed' };
 const CHAIN_TEST = 'test/unit/segment/chain.test.ts';
 
 export const SEGMENT_MUTANTS: readonly Mutant[] = [
@@ -173,7 +170,7 @@ export const SEGMENT_MUTANTS: readonly Mutant[] = [
     file: CODEC,
     find: `if (crc32c(bytes.subarray(0, H.headerCrc)) !== headerCrc) return`,
     replace: `if (bytes.length < H.headerCrc) return`,
-    killedBy: DAMAGE,
+    killedBy: HEADER,
   },
   {
     name: 'believes a certificate whose checksum is wrong',

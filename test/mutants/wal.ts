@@ -113,6 +113,30 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     killedBy: { file: WRITER_TEST, title: 'as a jumbo takes the commit as it was when it was called' },
   },
   {
+    name: 'an opening counts the generations of checkpoint records anew',
+    file: 'src/start.ts',
+    find: `generation: opened.checkpoint?.generation ?? 0,`,
+    replace: `generation: 0,`,
+    killedBy: {
+      file: 'test/unit/flusher/checkpoints.test.ts',
+      title: 'a checkpoint behind an opening covers what earlier ones let go',
+    },
+  },
+  {
+    name: 'an opening forgets how far the checkpoint before it went',
+    file: 'src/start.ts',
+    find: `throughSeq: opened.checkpoint?.throughSeq ?? 0 },`,
+    replace: `throughSeq: 0 },`,
+    killedBy: { file: 'test/unit/flusher/checkpoints.test.ts', title: 'a checkpoint never goes back' },
+  },
+  {
+    name: 'does not wait at exit for what is appended',
+    file: 'src/exit.ts',
+    find: `    control.durableTurn.wait(turn, leftMs);`,
+    replace: `    return void turn;`,
+    killedBy: { file: 'test/threads/processes.test.ts', title: 'under every policy, without a ticker too' },
+  },
+  {
     name: 'a log that failed to open keeps its lock',
     file: WAL,
     find: `      lock.release();

@@ -37,9 +37,9 @@ export interface Outcome {
 }
 
 /** A mutant takes about a second; one that makes its test hang is ended, and does not count as killed. */
-const RUN_MS_MAX = 60_000;
+const RUN_MS_MAX = 120_000;
 /** The killer's own bound, below that: a test that waits for ever reports so itself. */
-const TEST_MS_MAX = 15_000;
+const TEST_MS_MAX = 30_000;
 
 /** The changed source; a mutant whose text is not there exactly once is stale. */
 export function mutated({ name, file, find, replace }: Mutant, text = readPackageFile(file)): string {

@@ -2,10 +2,17 @@
 
 import { expect, test } from 'vitest';
 import { crc32c } from '../../../src/base/checksum.js';
-import { decodeCertificate, encodeCertificate } from '../../../src/segment/codec.js';
+import { decodeCertificate, decodeSegmentHeader, encodeCertificate } from '../../../src/segment/codec.js';
 import { FileWindow } from '../../../src/segment/file-window.js';
-import { CERTIFICATE, CERTIFICATE_CRC_BYTES, CERTIFICATE_VOID, SEGMENT_KIND } from '../../../src/segment/layout.js';
+import {
+  CERTIFICATE,
+  CERTIFICATE_CRC_BYTES,
+  CERTIFICATE_VOID,
+  SEGMENT_HEADER,
+  SEGMENT_KIND,
+} from '../../../src/segment/layout.js';
 import { type CheckedHeader, chainFault } from '../../../src/segment/reader.js';
+import { buildMarkSegment } from '../../../src/segment/segment-writer.js';
 import type { LogFile } from '../../../src/storage/directory.js';
 
 test('R6: a segment that calls later epochs synced does not continue the chain', () => {
@@ -17,6 +24,20 @@ test('R6: a segment that calls later epochs synced does not continue the chain',
     const header = { kind, epoch, firstSeq: 9, previous: point } as unknown as CheckedHeader;
     expect(chainFault({ ...header, syncedThrough: epoch }, point)).toBeUndefined();
     expect(chainFault({ ...header, syncedThrough: epoch + 1 }, point)).toEqual(expect.any(String));
+  }
+});
+
+test('each flipped bit of a segment header is noticed', () => {
+  const header = new Uint8Array(SEGMENT_HEADER.bytes);
+  const built = buildMarkSegment(4, 9, false);
+  const previous = { headerCrc: 7, certificateCrc: 8 };
+  const numbers = { logId: 1, incarnation: 2, fileNumber: 3, fileOffset: 4096, syncedThrough: 4, wallClockMs: 5 };
+  header.set(built.encode({ ...numbers, previous }).pieces[0]!);
+  expect(decodeSegmentHeader(header)).toMatchObject({ ...numbers, previous, epoch: 4, firstSeq: 9 });
+  for (let at = 0; at < header.length * 8; at += 1) {
+    header[at >> 3]! ^= 1 << (at & 7);
+    expect(decodeSegmentHeader(header), `bit ${at}`).toHaveProperty('refused');
+    header[at >> 3]! ^= 1 << (at & 7);
   }
 });
 
