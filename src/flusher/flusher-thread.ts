@@ -5,7 +5,7 @@
 // port's `close` - the death of a writer - reaches it also while the main thread blocks. Measured as fast (40 us).
 
 import { monotonicMs, wallClockMs } from '../base/clock.js';
-import { invalidArgument, toWalError } from '../base/errors.js';
+import { invalidArgument, toWalError, type WalError } from '../base/errors.js';
 import { Control, SLEEP } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
 import { writeCheckpointRecord } from '../log/checkpoint-record.js';
@@ -209,8 +209,19 @@ export class FlusherThread {
         durableSeq,
       });
     }
-    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
+    try {
+      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
+    } catch (thrown) {
+      throw this.#failUnlessFull(thrown, 'write the checkpoint record');
+    }
     this.#release();
+  }
+
+  /** After any error but a full disk it is not known what is on disk (A5), and nothing may go by it. */
+  #failUnlessFull(thrown: unknown, doing: string): WalError {
+    const error = toWalError(thrown, doing);
+    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);
+    return error;
   }
 
   #writeCheckpoint(throughSeq: number): void {
@@ -236,13 +247,10 @@ export class FlusherThread {
     try {
       this.#log.release(this.#checkpoint.throughSeq);
     } catch (thrown) {
-      const error = toWalError(thrown, 'recycle log files');
-      // Nothing was renamed: the rest is released at the next checkpoint. After any other error it is not known which
-      // names are on disk, and the files of a log must not lose their order.
-      if (error.code !== 'ERR_WAL_STORAGE_FULL') {
-        this.#flusher.fail(error);
-        throw error;
-      }
+      // On a full disk nothing was renamed: the rest is released at the next checkpoint. Otherwise the files of a log
+      // might lose their order.
+      const error = this.#failUnlessFull(thrown, 'recycle log files');
+      if (error.code !== 'ERR_WAL_STORAGE_FULL') throw error;
     }
     this.#orderSpare();
   }

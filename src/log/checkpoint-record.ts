@@ -128,10 +128,11 @@ export function writeCheckpointRecord(
   const isNew = !directory.list().includes(name);
   const file: LogFile = directory.open(name, isNew ? 'create' : 'write');
   try {
+    // Before the write: should that fail on a full disk, the next attempt finds the slot, and a name on disk.
+    if (isNew && options.sync) directory.sync();
     file.write([encodeCheckpointRecord(record)], 0);
     if (options.sync) file.sync();
   } finally {
     file.close();
   }
-  if (isNew && options.sync) directory.sync();
 }

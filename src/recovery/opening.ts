@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { COUNTER_MAX, exhausted, INCARNATION_MAX } from '../base/counters.js';
 import { invalidArgument } from '../base/errors.js';
-import type { CheckpointRecord } from '../log/checkpoint-record.js';
+import { type CheckpointRecord, writeCheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { OlderFile } from '../log/log-writer.js';
@@ -84,6 +84,8 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   const incarnation = scan.incarnationMax + 1;
   checkCounters(scan, fileNumber, incarnation);
   // From here on the directory changes, and every state in between is one that this function opens again.
+  // The record was read from the cache, too: files go by it, so it is made durable first. Its slot has its space (A9).
+  if (sync && scan.checkpoint !== undefined) writeCheckpointRecord(directory, scan.checkpoint, { sync });
   removeUnfinished(directory);
   const asideNames = moveDamagedAside(directory, scan, { sync });
   const tail = tailAbove(directory, scan, sync ? scan.syncedThrough : scan.position.epoch);
