@@ -372,26 +372,30 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'recycles files before the checkpoint record is written',
     file: THREAD,
-    find: `    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
-    this.#release();`,
-    replace: `    this.#log.release(throughSeq);
-    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    find: `      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    replace: `      this.#log.release(throughSeq);
+      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
     killedBy: { file: ORDERS_TEST, title: 'a checkpoint record is synced before the first file below it is recycled' },
   },
   {
     name: 'a checkpoint goes back: its record needs files that are gone',
     file: THREAD,
-    find: `    if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
-    replace: `    this.#writeCheckpoint(throughSeq);`,
+    find: `      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    replace: `      this.#writeCheckpoint(throughSeq);`,
     killedBy: { file: CHECKPOINTS_TEST, title: 'a checkpoint never goes back' },
+  },
+  {
+    name: 'A5: goes on when a checkpoint record could not be synced',
+    file: THREAD,
+    find: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
+    replace: ``,
+    killedBy: { file: CHECKPOINTS_TEST, title: 'A5: fails the log when its sync failed, and lets no file go' },
   },
   {
     name: 'recycling on a disk that is full fails the log',
     file: THREAD,
-    find: `      if (error.code !== 'ERR_WAL_STORAGE_FULL') {
-        this.#flusher.fail(error);`,
-    replace: `      if (error.code !== 'ERR_WAL_VERSION') {
-        this.#flusher.fail(error);`,
+    find: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
+    replace: `    this.#flusher.fail(error);`,
     killedBy: {
       file: 'test/unit/writer/writer.test.ts',
       title: 'releases what an earlier one left, and that of a broken directory',

@@ -230,9 +230,23 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'does not sync the name of a new checkpoint slot',
     file: RECORD,
-    find: `  if (isNew && options.sync) directory.sync();`,
+    find: `    if (isNew && options.sync) directory.sync();`,
     replace: ``,
     killedBy: { file: RECORD_TEST, title: 'a record is synced when it is asked for, and a new name too' },
+  },
+  {
+    name: 'A4: syncs the name of a checkpoint slot only if its first write succeeds',
+    file: RECORD,
+    find: `    if (isNew && options.sync) directory.sync();
+    file.write([encodeCheckpointRecord(record)], 0);
+    if (options.sync) file.sync();`,
+    replace: `    file.write([encodeCheckpointRecord(record)], 0);
+    if (options.sync) file.sync();
+    if (isNew && options.sync) directory.sync();`,
+    killedBy: {
+      file: CHECKPOINTS_TEST,
+      title: 'A4: the name of a slot is on disk although the first write into it found a full disk',
+    },
   },
   {
     name: 'believes a checkpoint record whose checksum is wrong',

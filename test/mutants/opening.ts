@@ -22,6 +22,16 @@ const HOLDS = { file: OPENING_TEST, title: 'holds every commit of the log before
 
 export const OPENING_MUTANTS: readonly Mutant[] = [
   {
+    name: 'F10: goes by a checkpoint record that need not be on disk',
+    file: OPENING,
+    find: `  if (sync && scan.checkpoint !== undefined) writeCheckpointRecord(directory, scan.checkpoint, { sync });`,
+    replace: ``,
+    killedBy: {
+      file: 'test/unit/flusher/checkpoints.test.ts',
+      title: 'F10: a crash at every operation of a checkpoint, and a power cut behind the next opening',
+    },
+  },
+  {
     name: 'R9: writes the header, and gives the file its name, before the tail is copied',
     file: FILE,
     find: `    const copied = copyTail(file, tail, identity);
