@@ -159,7 +159,7 @@ export class LogWriter {
     this.#events.synced();
   }
 
-  /** A last epoch of which every commit is at or below `throughSeq`; at least what {@link release} lets go or let go. */
+  /** A last epoch of which every commit is at or below `throughSeq`; at least what {@link release} lets go by it. */
   epochThrough(throughSeq: number): number {
     if (throughSeq >= this.#position.nextSeq - 1) return this.#position.epoch;
     const covered = this.#olderFiles.filter(({ endSeq }) => endSeq - 1 <= throughSeq);
