@@ -147,7 +147,7 @@ function judge(
   else if (isBelowSynced || misfit) damage.push(damagedEnd(chain, end, syncedThrough));
   const droppedBytes = dropped(chain, rests);
   const { id: row, verdict } = verdictRow({
-    // A file that was refused, or lost its header, is there: nothing has to be put back, something has to be put right.
+    // A file that was refused, or lost its header, is there: nothing has to be put back, only put right.
     isFileMissing: missing !== undefined && log.refused.length === 0 && unreadable.length === 0,
     isBelowSynced,
     isHeaderLost: orphans.length > 0 || unreadable.length > 0,

@@ -85,13 +85,14 @@ function twoEpochs(): { directory: MemoryDirectory; name: string; place: Place; 
   return { directory, name, place, epoch: position.epoch + 1, nextSeq: position.nextSeq };
 }
 
-type Fitting = ReturnType<typeof twoEpochs> & { seed: number };
+type Fitting = ReturnType<typeof twoEpochs> & { readonly seed?: number };
 
 /** Puts a segment behind the two epochs that fits, but for what `change` does to it; what recovery finds then. */
 async function withThird(change: (fitting: Fitting) => Partial<Fitting>): Promise<string[]> {
-  const fitting = twoEpochs();
-  const whole = { ...fitting, seed: frameSeed(fitting.place.logId, fitting.place.incarnation) };
-  const { directory, name, place, epoch, nextSeq, seed } = { ...whole, ...change(whole) };
+  const fitting: Fitting = twoEpochs();
+  const { directory, name, place, epoch, nextSeq, seed: ownSeed } = { ...fitting, ...change(fitting) };
+  // Frames go with their header, whatever it says, unless they are what does not fit.
+  const seed = ownSeed ?? frameSeed(place.logId, place.incarnation);
   const built = buildSegment([pages(3, 3)], epoch, nextSeq, { lanes: 1, seed, pageBytes: 512 });
   const { pieces } = built.encode(place);
   poke(directory, name, fitting.place.fileOffset, Buffer.concat(pieces));
