@@ -12,6 +12,7 @@ import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { checkFrameSize, type Jumbo, LaneWriter, type Refusal } from './lane/lane-writer.js';
+import { type AtomicOps, atomics } from './memory/atomics.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
 import type { MessagePort } from './thread/thread-connect.js';
 
@@ -69,11 +70,12 @@ export class WalWriter {
     keepAlive: KeepAlive,
     appendTimeoutMs: number,
     onDisconnect: () => void,
+    ops: AtomicOps = atomics,
   ) {
     this.#onDisconnect = onDisconnect;
     this.#handle = handle;
-    this.#control = new Control(handle.control);
-    this.#lanes = handle.lanes.map((buffer, index) => new Lane(index, buffer));
+    this.#control = new Control(handle.control, ops);
+    this.#lanes = handle.lanes.map((buffer, index) => new Lane(index, buffer, ops));
     const lane = this.#lanes[welcome.laneIndex] as Lane;
     this.#writerId = welcome.writerId;
     this.#laneWriter = new LaneWriter(lane, welcome.writerId, this.#control, handle.frameSeed);

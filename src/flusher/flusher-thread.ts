@@ -1,12 +1,9 @@
-// Runs a flusher: waits between its steps, answers its owner, knows the writers by their ports and hears of their
-// deaths, has spare files made. The same code runs on a thread of its own or inline, over any directory.
-//
-// It never blocks in Atomics.wait: it sleeps on a waitAsync of the demand word with its event loop turning, so that a
-// port's `close` - the death of a writer - reaches it also while the main thread blocks. Measured as fast (40 us).
+// Runs a flusher: answers its owner, knows the writers by their ports and hears of their deaths, has spare files made.
+// When it steps and sleeps is flusher-loop.ts. The same code runs on a thread of its own or inline, over any directory.
 
-import { monotonicMs, wallClockMs } from '../base/clock.js';
+import { wallClockMs } from '../base/clock.js';
 import { invalidArgument, toWalError, type WalError } from '../base/errors.js';
-import { Control, SLEEP } from '../epoch/control.js';
+import { Control } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
 import { writeCheckpointRecord } from '../log/checkpoint-record.js';
 import { LogWriter } from '../log/log-writer.js';
@@ -14,17 +11,11 @@ import { SparePool } from '../log/spare-pool.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
-import { Flusher, type NextStep } from './flusher.js';
+import { Flusher } from './flusher.js';
+import { FlusherLoop } from './flusher-loop.js';
 import { FLUSHER_ID, FlusherLanes } from './lanes.js';
 import type { FlusherNotice, FlusherRequest, FlusherStart, WriterMessage, WriterWelcome } from './messages.js';
 import type { Preallocator } from './preallocator.js';
-
-/** The event loop turns at least this often while there is work without end; ports and requests wait for it. */
-const TURN_MS = 5;
-/**
- * How long the flusher looks at the demand word before it sleeps: a writer that commits again at once finds it awake.
- */
-const SPIN_MS = 0.1;
 
 /** A connected writer. */
 interface Writer {
@@ -43,6 +34,7 @@ export class FlusherThread {
   readonly #spares: SparePool;
   readonly #preallocator: Preallocator;
   readonly #flusher: Flusher;
+  readonly #loop: FlusherLoop;
   readonly #start: FlusherStart;
   readonly #port: MessagePort;
   readonly #writers = new Map<number, Writer>();
@@ -50,9 +42,6 @@ export class FlusherThread {
   #writerIdNext = FLUSHER_ID + 1;
   #checkpoint: FlusherStart['checkpoint'];
   #spareBeingMade: Promise<void> = Promise.resolve();
-  #poke: () => void = () => undefined;
-  #isWatching = false;
-  #spinMs = SPIN_MS;
 
   /** @param port - to the owner */
   constructor(start: FlusherStart, port: MessagePort, directory: Directory, preallocator: Preallocator) {
@@ -84,6 +73,7 @@ export class FlusherThread {
       resumed: () => this.#tell({ kind: 'resumed' }),
       failed: (error) => this.#tell({ kind: 'failed', error: error.toWire() }),
     });
+    this.#loop = new FlusherLoop(this.#control, this.#flusher);
   }
 
   /** Serves until the log is closed or has failed. */
@@ -92,7 +82,7 @@ export class FlusherThread {
     answerRequests(this.#port, (body) => this.#answer(body as FlusherRequest));
     try {
       this.#release();
-      await this.#loop();
+      await this.#loop.run();
     } catch (thrown) {
       this.#flusher.fail(toWalError(thrown, 'run the flusher'));
     }
@@ -105,84 +95,13 @@ export class FlusherThread {
     this.#port.close();
   }
 
-  async #loop(): Promise<void> {
-    let turnedMs = monotonicMs();
-    for (;;) {
-      const demand = this.#control.demand.load();
-      const now = monotonicMs();
-      const next = this.#flusher.step(now);
-      if (next.kind === 'ended') return;
-      if (next.kind === 'sleep' && !this.#spin(demand, next)) {
-        await this.#sleep(next);
-        turnedMs = monotonicMs();
-      } else if (now - turnedMs > TURN_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        turnedMs = monotonicMs();
-      }
-    }
-  }
-
-  /** Looks for a demand for a moment before sleeping; longer while that pays, not at all while it does not. */
-  #spin(demand: number, { untilMs }: { untilMs: number }): boolean {
-    const endMs = Math.min(monotonicMs() + this.#spinMs, untilMs);
-    do {
-      if (this.#control.demand.load() !== demand) {
-        this.#spinMs = SPIN_MS;
-        return true;
-      }
-    } while (monotonicMs() < endMs);
-    this.#spinMs /= 2;
-    return false;
-  }
-
-  async #sleep(first: NextStep & { kind: 'sleep' }): Promise<void> {
-    const poked = new Promise<void>((resolve) => {
-      this.#poke = resolve;
-    });
-    const asleepMs = monotonicMs();
-    for (let next = first; ; ) {
-      this.#watchDemand();
-      // I8: says how it sleeps, then looks once more: whoever published before the store is seen by the step, whoever
-      // published after it sees the store and wakes us.
-      this.#control.flusherSleep.store(next.sleep);
-      const again = this.#flusher.step(monotonicMs());
-      if (again.kind !== 'sleep') break;
-      if (again.sleep === next.sleep) {
-        await this.#until(again.untilMs, poked);
-        break;
-      }
-      next = again;
-    }
-    this.#control.flusherSleep.store(SLEEP.awake);
-    // Woken soon after falling asleep: looking a little longer would have been cheaper.
-    if (monotonicMs() - asleepMs < 2 * SPIN_MS) this.#spinMs = SPIN_MS;
-  }
-
-  async #until(untilMs: number, poked: Promise<void>): Promise<void> {
-    if (untilMs === Number.POSITIVE_INFINITY) return poked;
-    const timer = setTimeout(() => this.#poke(), Math.max(0, untilMs - monotonicMs()));
-    await poked;
-    clearTimeout(timer);
-  }
-
-  /** Keeps one waitAsync on the demand word outstanding: it cannot be cancelled, and one is enough. */
-  #watchDemand(): void {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    const { demand } = this.#control;
-    void demand.waitAsync(demand.load()).then(() => {
-      this.#isWatching = false;
-      this.#poke();
-    });
-  }
-
   #tell(notice: FlusherNotice): void {
     this.#port.postMessage(notice);
   }
 
   #answer(request: FlusherRequest): unknown {
     // Whatever is asked, the loop has to look again.
-    this.#poke();
+    this.#loop.poke();
     // Requests still arrive while the thread ends: a log that has failed writes no checkpoint and recycles no file.
     if (this.#control.hasEnded()) throw this.#flusher.endedError();
     switch (request.kind) {
@@ -306,7 +225,7 @@ export class FlusherThread {
     } catch (thrown) {
       this.#flusher.fail(toWalError(thrown, 'clean up after a writer'));
     }
-    this.#poke();
+    this.#loop.poke();
   }
 
   #receive({ id }: Writer, message: WriterMessage): void {
