@@ -7,6 +7,14 @@ import { type OpenOptions, Wal } from './wal.js';
 
 export type { Directory, LogFile, OpenMode } from './storage/directory.js';
 export { MemoryDirectory } from './storage/memory-directory.js';
+export type { CrashPoint, CrashState, CrashStateOptions } from './storage/simulated-crash.js';
+export {
+  type DiskOperation,
+  SimulatedCrash,
+  SimulatedDirectory,
+  type SimulatedDiskOptions,
+} from './storage/simulated-directory.js';
+export type { Fault, OperationKind } from './storage/simulated-fault.js';
 export { NodeDirectory };
 
 /**

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import type { OnProgress } from '../recovery/report.js';
-import { attempt } from '../storage/node-directory.js';
+import { attempt } from '../storage/system-call.js';
 
 /** Prints one JSON document. */
 export function printJson(document: unknown): void {

@@ -7,7 +7,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { LOCK_NAME } from '../log/names.js';
 import { logDirectoryPath } from '../recovery/recover.js';
-import { attempt, NodeDirectory } from '../storage/node-directory.js';
+import { NodeDirectory } from '../storage/node-directory.js';
+import { attempt } from '../storage/system-call.js';
 
 /** Written with one call at a time. */
 const PIECE_BYTES = 64 * 2 ** 20;

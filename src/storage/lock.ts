@@ -12,7 +12,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { monotonicMs, wallClockMs } from '../base/clock.js';
 import { toWalError, WalError } from '../base/errors.js';
-import { attempt, openRegularFile } from './node-directory.js';
+import { openRegularFile } from './node-directory.js';
+import { attempt } from './system-call.js';
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 

@@ -2,12 +2,10 @@
 // outlive the process and for tests. Not here: faults and crashes. Kept: a file is reached through its open handles
 // after its name is gone, as on POSIX. It lives on one thread; several handles there may share it.
 
-import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
+import { Contents } from './contents.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
-
-/** First room a file gets; from there it doubles, so that appending stays linear. */
-const ROOM_BYTES_MIN = 4096;
+import { checkName, checkPosition, closedError } from './system-call.js';
 
 /**
  * A directory that nothing outlives.
@@ -130,8 +128,7 @@ class MemoryFile implements LogFile {
 
   #opened(): Contents {
     if (this.#contents !== undefined) return this.#contents;
-    const path = `${this.#directory.path}/${this.name}`;
-    throw new WalError('ERR_WAL_CLOSED', `The file ${path} was used after it was closed.`, { path });
+    throw closedError(`${this.#directory.path}/${this.name}`);
   }
 
   #openedForWriting(): Contents {
@@ -140,41 +137,4 @@ class MemoryFile implements LogFile {
     const path = `${this.#directory.path}/${this.name}`;
     throw new WalError('ERR_WAL_IO', `The file ${path} is open for reading only.`, { path });
   }
-}
-
-/** The bytes of one file. Room beyond `bytes` is zero at all times, so that growing needs no clearing. */
-class Contents {
-  bytes = 0;
-  #room = new Uint8Array(0);
-
-  read(target: Uint8Array, position: number): number {
-    const found = this.#room.subarray(Math.min(position, this.bytes), Math.min(position + target.length, this.bytes));
-    target.set(found);
-    return found.length;
-  }
-
-  write(piece: Uint8Array, position: number): void {
-    if (piece.length === 0) return;
-    if (position + piece.length > this.bytes) this.resize(position + piece.length);
-    this.#room.set(piece, position);
-  }
-
-  resize(bytes: number): void {
-    if (bytes > this.#room.length) {
-      const grown = new Uint8Array(Math.max(bytes, this.#room.length * 2, ROOM_BYTES_MIN));
-      grown.set(this.#room);
-      this.#room = grown;
-    } else if (bytes < this.bytes) {
-      this.#room.fill(0, bytes, this.bytes);
-    }
-    this.bytes = bytes;
-  }
-}
-
-function checkName(name: string): void {
-  assert(/^[^/\\\0]+$/.test(name) && name !== '.' && name !== '..', 'an entry name is one path component');
-}
-
-function checkPosition(position: number): void {
-  assert(Number.isSafeInteger(position) && position >= 0, 'a place in a file is a whole number from 0');
 }

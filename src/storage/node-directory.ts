@@ -6,9 +6,18 @@
 
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { assert } from '../base/assert.js';
-import { type ErrorCode, type ErrorDetails, toWalError, WalError } from '../base/errors.js';
+import { WalError } from '../base/errors.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
+import {
+  attempt,
+  attemptSync,
+  checkName,
+  checkPosition,
+  closedError,
+  errnoOf,
+  readFully,
+  writeFully,
+} from './system-call.js';
 
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 
@@ -23,17 +32,6 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-
-/** IOV_MAX of Linux and macOS; more pieces in one writev are refused or cut. */
-const PIECES_PER_CALL_MAX = 1024;
-
-/** macOS refuses a call of 2^31 bytes or more, Linux cuts it; a single piece is always below that. */
-const BYTES_PER_CALL_MAX = 2 ** 30;
-
-const CODE_BY_ERRNO: ReadonlyMap<string | undefined, ErrorCode> = new Map([
-  ['ENOENT', 'ERR_WAL_NOT_FOUND'],
-  ['EEXIST', 'ERR_WAL_EXISTS'],
-]);
 
 /**
  * A directory of the file system.
@@ -96,7 +94,7 @@ export class NodeDirectory implements Directory {
   }
 
   #pathOf(name: string): string {
-    assert(/^[^/\\\0]+$/.test(name) && name !== '.' && name !== '..', 'an entry name is one path component');
+    checkName(name);
     return join(this.path, name);
   }
 }
@@ -115,13 +113,20 @@ class NodeFile implements LogFile {
   read(target: Uint8Array, position: number): number {
     checkPosition(position);
     const fd = this.#opened();
-    return attempt('read the file', this.#path, () => readFully(fd, target, position), { position });
+    return attempt(
+      'read the file',
+      this.#path,
+      () => readFully((rest, at) => fs.readSync(fd, rest, 0, rest.length, at), target, position),
+      { position },
+    );
   }
 
   write(pieces: readonly Uint8Array[], position: number): void {
     checkPosition(position);
     const fd = this.#opened();
-    attempt('write the file', this.#path, () => writeFully(fd, pieces, position), { position });
+    attempt('write the file', this.#path, () => writeFully((batch, at) => writeOnce(fd, batch, at), pieces, position), {
+      position,
+    });
   }
 
   sync(): void {
@@ -150,10 +155,7 @@ class NodeFile implements LogFile {
   }
 
   #opened(): number {
-    if (this.#descriptor === undefined) {
-      const path = this.#path;
-      throw new WalError('ERR_WAL_CLOSED', `The file ${path} was used after it was closed.`, { path });
-    }
+    if (this.#descriptor === undefined) throw closedError(this.#path);
     return this.#descriptor;
   }
 }
@@ -177,51 +179,6 @@ export function openRegularFile(path: string, flags: number): number {
     throw new WalError('ERR_WAL_IO', `${path} is not a regular file. Move it away; it is not part of a log.`, { path });
   }
   return fd;
-}
-
-/** @returns the bytes read; fewer than asked for only at the end of the file */
-function readFully(fd: number, target: Uint8Array, position: number): number {
-  let done = 0;
-  while (done < target.length) {
-    const count = fs.readSync(fd, target, done, target.length - done, position + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
-}
-
-/** Node reports a short write by its count alone and swallows the error behind it; the next call brings that error. */
-function writeFully(fd: number, pieces: readonly Uint8Array[], position: number): void {
-  const rest = pieces.filter((piece) => piece.length > 0);
-  let index = 0;
-  let at = position;
-  while (index < rest.length) {
-    const batch = takeBatch(rest, index);
-    let count = writeOnce(fd, batch, at);
-    if (count <= 0) throw new Error('the system wrote nothing and gave no reason');
-    at += count;
-    for (const piece of batch) {
-      if (count < piece.length) {
-        rest[index] = piece.subarray(count);
-        break;
-      }
-      count -= piece.length;
-      index += 1;
-    }
-  }
-}
-
-/** The pieces from `first` that one call may carry; at least one. */
-function takeBatch(pieces: readonly Uint8Array[], first: number): Uint8Array[] {
-  const batch: Uint8Array[] = [];
-  let bytes = 0;
-  for (let index = first; index < pieces.length && batch.length < PIECES_PER_CALL_MAX; index += 1) {
-    const piece = pieces[index] as Uint8Array;
-    bytes += piece.length;
-    if (batch.length > 0 && bytes > BYTES_PER_CALL_MAX) break;
-    batch.push(piece);
-  }
-  return batch;
 }
 
 function writeOnce(fd: number, batch: readonly Uint8Array[], position: number): number {
@@ -277,53 +234,4 @@ function syncDirectory(path: string, options: { required: boolean }): void {
       fs.closeSync(fd);
     }
   });
-}
-
-/**
- * Runs `operation` and turns what it throws into the WalError of its errno.
- *
- * @param doing - with `path` after it completes "Could not ...", for example "open the file"
- * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_EXISTS, ERR_WAL_STORAGE_FULL, ERR_WAL_IO
- */
-export function attempt<T>(doing: string, path: string, operation: () => T, details: ErrorDetails = {}): T {
-  try {
-    return operation();
-  } catch (thrown) {
-    const errno = errnoOf(thrown);
-    const code = CODE_BY_ERRNO.get(errno);
-    if (code !== undefined) throw storageError(code, doing, path, thrown, details);
-    const reason = errno === 'ELOOP' ? ' (a symbolic link, and none is followed)' : '';
-    throw toWalError(thrown, `${doing} ${path}${reason}`, { path, ...details });
-  }
-}
-
-/** Like {@link attempt}, but every failure is ERR_WAL_IO: after a failed sync a full disk is no excuse to try again. */
-function attemptSync(doing: string, path: string, operation: () => void): void {
-  try {
-    operation();
-  } catch (thrown) {
-    throw storageError('ERR_WAL_IO', doing, path, thrown);
-  }
-}
-
-function storageError(
-  code: ErrorCode,
-  doing: string,
-  path: string,
-  thrown: unknown,
-  details: ErrorDetails = {},
-): WalError {
-  const errno = errnoOf(thrown);
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
-  const where = { path, ...details, ...(errno && { errno }) };
-  return new WalError(code, `Could not ${doing} ${path}: ${reason}`, where, thrown);
-}
-
-function errnoOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
-}
-
-/** Anything but a whole number would mean "the current position" to Node. */
-function checkPosition(position: number): void {
-  assert(Number.isSafeInteger(position) && position >= 0, 'a place in a file is a whole number from 0');
 }

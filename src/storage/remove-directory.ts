@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import { dirname } from 'node:path';
-import { attempt, NodeDirectory } from './node-directory.js';
+import { NodeDirectory } from './node-directory.js';
+import { attempt } from './system-call.js';
 
 /**
  * Removes the directory at `path` if nothing is in it.

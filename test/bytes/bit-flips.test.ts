@@ -15,7 +15,7 @@ import {
   type Unit,
   type UnitKind,
 } from '../support/byte-corpus.js';
-import { seeded } from '../support/crash-directory.js';
+import { seeded } from '../support/seeded.js';
 import { codeOf, flip } from '../support/log-builder.js';
 import { testSeed } from '../support/workload-check.js';
 

@@ -10,6 +10,7 @@ import { WalError } from '../../src/base/errors.js';
 import type { Directory } from '../../src/storage/directory.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
+import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
 
 let root = '';
 
@@ -248,6 +249,8 @@ function directoryContract(name: string, make: () => Directory): void {
 
 directoryContract('node', () => new NodeDirectory(join(root, 'log')));
 directoryContract('memory', () => new MemoryDirectory());
+directoryContract('simulated', () => new SimulatedDirectory());
+directoryContract('simulated, with short calls (F12)', () => new SimulatedDirectory({ callBytesMax: 3 }));
 
 test('a memory directory counts its writes and syncs', () => {
   const directory = new MemoryDirectory();

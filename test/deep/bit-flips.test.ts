@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BitFlips, outcomeOf, tallyLine } from '../support/bit-flips.js';
 import { CORPUS_FILE_BYTES, type Corpus, makeByteCorpus, type Unit } from '../support/byte-corpus.js';
 import { chainNames, expectCut } from '../support/corpus-oracle.js';
-import { seeded } from '../support/crash-directory.js';
+import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 /** Two to four minutes for each file on an idle machine. */

@@ -8,7 +8,7 @@
 
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { seeded } from '../support/crash-directory.js';
+import { seeded } from '../support/seeded.js';
 import { CutLog, type CutTally, newTally } from '../support/cut-log.js';
 import { CutWriters } from '../support/cut-writers.js';
 import { type CutFileSystem, LOOP_PROGRAMS, LoopDisk } from '../support/loop-disk.js';

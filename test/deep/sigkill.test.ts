@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TortureTally } from '../../src/cli/torture/torture-run.js';
-import { seeded } from '../support/crash-directory.js';
+import { seeded } from '../support/seeded.js';
 import { runKillCycle } from '../support/kill-cycles.js';
 import { Program } from '../support/program.js';
 import { testSeed } from '../support/workload-check.js';

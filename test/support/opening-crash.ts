@@ -1,33 +1,18 @@
 // The law of opening (R9) as a function of a seed: the unit suite checks it for one, the deep suite for many.
 
 import { expect } from 'vitest';
-import { type OpenedLog, openLog } from '../../src/recovery/opening.js';
-import { replayLog } from '../../src/recovery/replay.js';
-import { scanLog } from '../../src/recovery/scan.js';
-import type { Directory } from '../../src/storage/directory.js';
-import { CrashDirectory, Crashed, type Loss, seeded } from './crash-directory.js';
-import { LogBuilder, PAGE_BYTES, pages, transcript } from './log-builder.js';
+import { openLog } from '../../src/recovery/opening.js';
+import type { CrashPoint } from '../../src/storage/simulated-crash.js';
+import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
+import { LogBuilder, PAGE_BYTES, pages } from './log-builder.js';
+import { seeded } from './seeded.js';
+import { crashPointsOf, linesOf, syncAll } from './simulated-disk.js';
 
 export const SETTINGS = { logFileBytes: 32 * 1024, sync: true, pageBytes: PAGE_BYTES } as const;
 
-export async function linesOf(directory: Directory): Promise<string[]> {
-  const target = transcript();
-  await replayLog(directory, await scanLog(directory), target);
-  return target.lines;
-}
-
-export function syncAll(directory: CrashDirectory): void {
-  for (const name of directory.list()) {
-    const file = directory.open(name, 'write');
-    file.sync();
-    file.close();
-  }
-  directory.sync();
-}
-
 /** A log of which two epochs are on disk and two only in the cache, as after the death of a process. */
-export function halfSynced({ withSpare = false } = {}): CrashDirectory {
-  const directory = new CrashDirectory();
+export function halfSynced({ withSpare = false } = {}): SimulatedDirectory {
+  const directory = new SimulatedDirectory();
   const builder = new LogBuilder(directory, { fileBytes: 32 * 1024 }).start();
   if (withSpare) {
     const spare = directory.open('spare-0000.wal', 'create');
@@ -44,61 +29,40 @@ export const LINES = ['1 p0.1=1', '2 p0.2=2', '3 p0.1=3', '4 p0.3=4', '5 p0.4=5'
 /** The mark that tells of the sync may be lost, the synced commits may not. */
 const SYNCED = 3;
 
-/** Opens and returns what was opened, or undefined when the directory crashed on the way. */
-export async function openUntilCrash(
-  directory: CrashDirectory,
-  settings: Parameters<typeof openLog>[1] = SETTINGS,
-): Promise<OpenedLog | undefined> {
-  try {
-    return await openLog(directory, settings);
-  } catch (error) {
-    if (error instanceof Crashed) return undefined;
-    throw error;
-  }
-}
-
-export async function operationsOf(
-  directory: CrashDirectory,
-  settings = SETTINGS as Parameters<typeof openLog>[1],
-): Promise<number> {
-  await openLog(directory, settings);
-  return directory.operations;
-}
-
-export function losses(round: number, seed: number): { name: string; loss: Loss }[] {
+/** What several kinds of crash leave: the death of the process, and power cuts that lose nothing, everything, or some. */
+export function outcomes(point: CrashPoint, round: number, seed: number): { name: string; disk: SimulatedDirectory }[] {
+  const cuts = [1, 2, 3].map((index) => {
+    const own = seed + round * 7 + index;
+    const state = point.random(seeded(own));
+    return { name: `random seed=${own}: ${state.label}`, disk: state.disk() };
+  });
   return [
-    { name: 'kept', loss: 'kept' },
-    { name: 'lost', loss: 'lost' },
-    ...[1, 2, 3].map((index) => ({
-      name: `random seed=${seed + round * 7 + index}`,
-      loss: { random: seeded(seed + round * 7 + index) },
-    })),
+    { name: 'killed', disk: point.killed() },
+    { name: 'kept', disk: point.kept().disk() },
+    { name: 'lost', disk: point.lost().disk() },
+    ...cuts,
   ];
 }
 
 /** Crashes an opening at each of its operations, cuts the power in several ways, opens, writes, and cuts it again. */
 export async function checkCrashesOfOpening(withSpare: boolean, seed: number): Promise<void> {
-  const count = await operationsOf(halfSynced({ withSpare }).afterCrash('kept'));
-  expect(count).toBeGreaterThan(6);
-  for (let crashAt = 1; crashAt <= count + 1; crashAt += 1) {
-    for (const { name, loss } of losses(crashAt, seed)) {
-      const label = `operation ${crashAt} of ${count}, ${name}`;
-      const first = halfSynced({ withSpare }).afterCrash('kept');
-      first.crashAt = crashAt;
-      const opened = await openUntilCrash(first);
-      const second = first.afterCrash(loss);
+  const first = halfSynced({ withSpare }).crashPoint().killed();
+  const points = await crashPointsOf(first, () => openLog(first, SETTINGS));
+  expect(points.length).toBeGreaterThan(6);
+  for (const [round, point] of points.entries()) {
+    const isOpened = round === points.length - 1;
+    for (const { name, disk: second } of outcomes(point, round, seed)) {
+      const label = `operation ${round + 1} of ${points.length}, ${name}`;
       const again = await openLog(second, SETTINGS);
       const lines = await linesOf(second);
       expect(lines, label).toEqual(LINES.slice(0, lines.length));
-      expect(lines.length, label).toBeGreaterThanOrEqual(
-        opened !== undefined || loss === 'kept' ? LINES.length : SYNCED,
-      );
+      const isWhole = isOpened || name === 'killed' || name === 'kept';
+      expect(lines.length, label).toBeGreaterThanOrEqual(isWhole ? LINES.length : SYNCED);
       // What the second opening found is on disk, whatever comes next, and so is what is synced after it.
       const builder = LogBuilder.resume(second, again, { fileBytes: again.fileBytes }).epoch(pages(9, 9));
       syncAll(second);
       builder.sync().epoch(pages(10, 10));
-      for (const { name: nextName, loss: nextLoss } of losses(crashAt + 1000, seed)) {
-        const third = second.afterCrash(nextLoss);
+      for (const { name: nextName, disk: third } of outcomes(second.crashPoint(), round + 1000, seed)) {
         await openLog(third, SETTINGS);
         const after = await linesOf(third);
         const expected = [...lines, `${lines.length + 1} p0.9=9`, `${lines.length + 2} p0.10=10`];

@@ -2,7 +2,7 @@
 // after it is durable. How an acknowledgement is kept is the caller's: a line in a file, an entry in memory.
 
 import { type Commit, WalError, type WalWriter } from '../../src/index.js';
-import { seeded } from './crash-directory.js';
+import { seeded } from './seeded.js';
 import { type Ack, commitOf, txnIdOf, type WorkerOutcome, type WorkloadPlan } from './workload-model.js';
 
 const PATIENCE_MS = 200;

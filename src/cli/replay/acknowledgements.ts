@@ -3,7 +3,7 @@
 // that is killed leaves the last whole set of numbers.
 
 import fs from 'node:fs';
-import { attempt } from '../../storage/node-directory.js';
+import { attempt } from '../../storage/system-call.js';
 import type { Sequences } from './sequences.js';
 
 /** Follows the durable mark, copy by copy. */

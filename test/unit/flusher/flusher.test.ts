@@ -4,9 +4,9 @@
 import { describe, expect, test } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
 import { STATE } from '../../../src/epoch/control.js';
-import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { checked, onePage, operation, Rig } from '../../support/flusher-rig.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
 
 /** The code that a promise rejects with; settled promises only, so the test does not wait. */
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -95,15 +95,15 @@ describe('when an epoch is sealed', () => {
 
 describe('a full disk', () => {
   test('stalls the log, and when space is back nothing was lost', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.append(onePage(7));
     expect(rig.settle(10)).toMatchObject({ kind: 'sleep', untilMs: 30 });
     expect(rig.control.state).toBe(STATE.stalled);
     expect(rig.control.failure().code).toBe('ERR_WAL_STORAGE_FULL');
     expect(rig.append(onePage(8))).toBe(2);
-    directory.fill(false);
+    directory.heal();
     rig.settle(20);
     rig.settle(10);
     expect(rig.control.state).toBe(STATE.running);
@@ -116,9 +116,9 @@ describe('a full disk', () => {
   });
 
   test('is looked at again after 20 ms, then twice as long each time, up to a second', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.append(onePage(1));
     const delays: number[] = [];
     rig.settle(10);
@@ -134,12 +134,12 @@ describe('a full disk', () => {
   });
 
   test('does not keep epochs that were written before from being synced', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory, settings: { fsync: 'normal' } });
     rig.append(onePage(1));
     rig.control.demandThrough(1);
     rig.settle();
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.append(onePage(2));
     rig.control.demandThrough(2);
     rig.settle();
@@ -150,17 +150,17 @@ describe('a full disk', () => {
   });
 
   test('during a rotation stalls the log, and the rotation starts over', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     let last = 0;
     while (rig.count('stalled') === 0) {
       // The header of the next file cannot be written; its unfinished file is left behind.
-      directory.fault = (operation, name) => (operation === 'write' && name.endsWith('.new') ? full() : undefined);
+      directory.fail({ on: 'write', name: /\.new$/, errno: 'ENOSPC' });
       last = rig.append(operation(5000, 1));
       rig.settle(10);
     }
     expect(rig.control.durableSeq.load()).toBe(last - 1);
-    directory.fault = () => undefined;
+    directory.heal();
     rig.settle(20);
     expect(rig.control.state).toBe(STATE.running);
     expect(rig.control.durableSeq.load()).toBe(last);
@@ -171,31 +171,31 @@ describe('a full disk', () => {
   });
 
   test('does not keep a close from ending when all is written, nor is a mark worth a stall', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
     rig.settle(10);
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.settle(20);
     expect(rig.count('stalled')).toBe(0);
     const closed = rig.flusher.close();
     expect(rig.settle()).toEqual({ kind: 'ended' });
     await closed;
-    directory.fill(false);
+    directory.heal();
     expect(await rig.recovered()).toHaveLength(1);
   });
 
   test('holds up a close that has something to write, and the close goes on when space is back', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.append(onePage(1));
     rig.settle(10);
     const closed = rig.flusher.close();
     rig.settle(2000);
     expect(rig.control.state).toBe(STATE.closing);
     expect(() => rig.append(onePage(2))).toThrow('closed');
-    directory.fill(false);
+    directory.heal();
     expect(rig.settle(2000)).toEqual({ kind: 'ended' });
     await closed;
     expect(rig.control.state).toBe(STATE.closed);
@@ -207,12 +207,12 @@ describe('a failure', () => {
   test.each(['sync', 'write'] as const)(
     'of a %s is final: the log fails and nothing is tried again',
     async (failing) => {
-      const directory = new FaultyDirectory(new MemoryDirectory());
+      const directory = new SimulatedDirectory();
       const rig = await Rig.open({ directory });
       rig.append(onePage(1));
       const flushed = codeOf(rig.flusher.flush());
       const doneBefore = directory.done.length;
-      directory.failNext(failing);
+      directory.fail({ on: failing, errno: 'EIO', times: 1 });
       expect(rig.settle()).toEqual({ kind: 'ended' });
       expect(await flushed).toBe('ERR_WAL_POISONED');
       expect(rig.control.state).toBe(STATE.failed);
@@ -226,32 +226,30 @@ describe('a failure', () => {
   );
 
   test('of a sync because the disk is full is as final as any other', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
-    const cause = Object.assign(new Error('no space'), { code: 'ENOSPC' });
-    directory.failNext('sync', new WalError('ERR_WAL_IO', 'sync', {}, cause));
+    directory.fail({ on: 'sync', errno: 'ENOSPC', times: 1 });
     rig.settle(10);
     expect(rig.control.state).toBe(STATE.failed);
   });
 
   test('of the last close of the file does not keep anybody from being told', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
-    directory.fault = (operation) =>
-      operation === 'sync' || operation === 'close' ? new WalError('ERR_WAL_IO', operation) : undefined;
+    directory.fail({ on: ['sync', 'close'], errno: 'EIO' });
     rig.settle(10);
     expect(rig.events).toEqual(['failed ERR_WAL_IO']);
     expect(rig.control.state).toBe(STATE.failed);
   });
 
   test('while closing rejects the close', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
     const closed = codeOf(rig.flusher.close());
-    directory.failNext('sync');
+    directory.fail({ on: 'sync', errno: 'EIO', times: 1 });
     rig.settle();
     expect(await closed).toBe('ERR_WAL_POISONED');
   });
@@ -305,7 +303,3 @@ test('I3: a guard holds back its own sequence and what is above it, and nothing 
   rig.settle(20);
   expect(await flushed).toEqual({ durableSeq: 2, durableEpoch: 2 });
 });
-
-function full(): WalError {
-  return new WalError('ERR_WAL_STORAGE_FULL', 'no space left');
-}

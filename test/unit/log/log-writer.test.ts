@@ -1,13 +1,13 @@
 // Rotation, release and the order of operations on the directory. The flusher drives the log writer as in production;
-// FaultyDirectory notes what was done, CrashDirectory forgets what was not synced.
+// the simulated disk notes what was done, and forgets what was not synced.
 
 import { describe, expect, test } from 'vitest';
 import { FILE_HEADER_BYTES } from '../../../src/log/layout.js';
 import { logFileName } from '../../../src/log/names.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { CrashDirectory } from '../../support/crash-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { onePage, operation, Rig } from '../../support/flusher-rig.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
 
 const SPARES = ['spare-0000.wal', 'spare-0001.wal', 'spare-0002.wal'];
 
@@ -34,7 +34,7 @@ function rotate(rig: Rig): void {
 
 describe('a rotation', () => {
   test('names the next file once its header is synced, and syncs the name before anything is written', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     directory.done.length = 0;
     rotate(rig);
@@ -80,7 +80,7 @@ describe('a rotation', () => {
   });
 
   test('keeps a mark that the next file is chained to, whatever the power cut loses', async () => {
-    const directory = new CrashDirectory();
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     epoch(rig, 5000);
     // The mark of an idle interval; nothing of it is synced until the next epoch, and that one needs a new file.
@@ -91,12 +91,12 @@ describe('a rotation', () => {
       rig.settle(10);
     }
     const durable = rig.control.durableSeq.load();
-    const found = await rig.recovered(directory.afterCrash('lost'));
+    const found = await rig.recovered(directory.crashPoint().lost().disk());
     expect(found.map(({ seq }) => seq)).toEqual(Array.from({ length: durable }, (_, index) => index + 1));
   });
 
   test('under normal syncs what the old file holds before it goes on', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory, settings: { fsync: 'normal' }, isTicking: false });
     directory.done.length = 0;
     while (rig.count('rotated') === 0) {
@@ -112,7 +112,7 @@ describe('a rotation', () => {
 
 describe('a release', () => {
   test('recycles files wholly below the sequence, oldest first, and syncs the directory behind them', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     while (rig.log.files().length < 4) rotate(rig);
     const files = rig.log.files();
@@ -134,14 +134,14 @@ describe('a release', () => {
   });
 
   test('that a full disk stops goes on with the same file the next time', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     while (rig.log.files().length < 3) rotate(rig);
     const through = rig.control.durableSeq.load();
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     expect(() => rig.log.release(through)).toThrow(expect.objectContaining({ code: 'ERR_WAL_STORAGE_FULL' }));
     expect(rig.log.files()).toHaveLength(3);
-    directory.fill(false);
+    directory.heal();
     rig.log.release(through);
     expect(rig.log.files()).toHaveLength(1);
     expect(rig.spares.count).toBe(2);

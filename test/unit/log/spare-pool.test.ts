@@ -3,11 +3,10 @@
 import { describe, expect, test } from 'vitest';
 import { makeSpare } from '../../../src/log/preallocate.js';
 import { SparePool } from '../../../src/log/spare-pool.js';
-import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 
-function directoryWith(...names: string[]): MemoryDirectory {
-  const directory = new MemoryDirectory();
+function directoryWith(...names: string[]): SimulatedDirectory {
+  const directory = new SimulatedDirectory();
   directory.create({ sync: false });
   for (const name of names) directory.open(name, 'create').close();
   return directory;
@@ -71,7 +70,8 @@ describe('a spare', () => {
   const order = { name: 'spare-0000.wal', bytes: 9 * 2 ** 20, sync: true };
 
   test('is zeros of the whole size, and has its name only once it is whole and synced', () => {
-    const directory = new FaultyDirectory(directoryWith());
+    const directory = directoryWith();
+    directory.done.length = 0;
     expect(makeSpare(directory, order, () => false)).toBe(true);
     const file = directory.open(order.name, 'read');
     expect(file.size()).toBe(order.bytes);
@@ -97,11 +97,11 @@ describe('a spare', () => {
   });
 
   test('for which there is no space leaves nothing', () => {
-    const directory = new FaultyDirectory(directoryWith());
-    let writes = 0;
-    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
-    directory.fault = (operation) => (operation === 'write' && ++writes === 2 ? full : undefined);
-    expect(() => makeSpare(directory, order, () => false)).toThrow(full);
+    const directory = directoryWith();
+    directory.capacityBytes = order.bytes - 1;
+    expect(() => makeSpare(directory, order, () => false)).toThrow(
+      expect.objectContaining({ code: 'ERR_WAL_STORAGE_FULL' }),
+    );
     expect(directory.list()).toEqual([]);
   });
 });

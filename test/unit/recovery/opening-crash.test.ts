@@ -4,20 +4,10 @@
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../../../src/recovery/opening.js';
 import { scanLog } from '../../../src/recovery/scan.js';
-import type { Directory } from '../../../src/storage/directory.js';
-import { CrashDirectory } from '../../support/crash-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { cut, flip, LogBuilder, pages } from '../../support/log-builder.js';
-import {
-  checkCrashesOfOpening,
-  halfSynced,
-  LINES,
-  linesOf,
-  losses,
-  openUntilCrash,
-  operationsOf,
-  SETTINGS,
-  syncAll,
-} from '../../support/opening-crash.js';
+import { checkCrashesOfOpening, halfSynced, LINES, outcomes, SETTINGS } from '../../support/opening-crash.js';
+import { crashPointsOf, linesOf, syncAll } from '../../support/simulated-disk.js';
 
 const SEED = Number(process.env.WAL_TEST_SEED ?? 20_261_120);
 
@@ -28,36 +18,25 @@ describe.each([false, true])('with a spare: %s', (withSpare) => {
 });
 
 test('R9: a crash at every operation of an opening with stop ends at the same proven prefix', async () => {
-  const make = (): CrashDirectory => {
-    const directory = new CrashDirectory();
-    const builder = new LogBuilder(directory, { fileBytes: 32 * 1024 })
-      .start()
-      .epoch(pages(1, 1))
-      .sync()
-      .epoch(pages(2, 2));
-    builder.sync().epoch(pages(3, 3)).rotate().sync().epoch(pages(4, 4)).rotate().sync().epoch(pages(5, 5));
-    flip(directory, builder.segments[1]!.name, builder.segments[1]!.offset + 300);
-    syncAll(directory);
-    return directory.afterCrash('kept');
-  };
+  const first = new SimulatedDirectory();
+  const builder = new LogBuilder(first, { fileBytes: 32 * 1024 }).start().epoch(pages(1, 1)).sync().epoch(pages(2, 2));
+  builder.sync().epoch(pages(3, 3)).rotate().sync().epoch(pages(4, 4)).rotate().sync().epoch(pages(5, 5));
+  flip(first, builder.segments[1]!.name, builder.segments[1]!.offset + 300);
+  syncAll(first);
   const settings = { ...SETTINGS, onDamage: 'stop' } as const;
-  const count = await operationsOf(make(), settings);
-  for (let crashAt = 1; crashAt <= count + 1; crashAt += 1) {
-    for (const { name, loss } of losses(crashAt, SEED)) {
-      const first = make();
-      first.crashAt = crashAt;
-      await openUntilCrash(first, settings);
-      const second = first.afterCrash(loss);
-      await openLog(second, settings);
-      expect(await linesOf(second), `operation ${crashAt}, ${name}`).toEqual(['1 p0.1=1']);
-      expect(await scanLog(second)).toMatchObject({ verdict: 'clean' });
+  const points = await crashPointsOf(first, () => openLog(first, settings));
+  for (const [round, point] of points.entries()) {
+    for (const { name, disk } of outcomes(point, round, SEED)) {
+      await openLog(disk, settings);
+      expect(await linesOf(disk), `operation ${round + 1}, ${name}`).toEqual(['1 p0.1=1']);
+      expect(await scanLog(disk)).toMatchObject({ verdict: 'clean' });
     }
   }
 });
 
 test('R1: numbers that were discarded and used again never come back in their old meaning (F18)', async () => {
   // Epoch 2 is torn, so commit 2 is discarded; the next opening uses the number again, and epoch 3 of before stays away.
-  const first = new CrashDirectory();
+  const first = new SimulatedDirectory();
   const builder = new LogBuilder(first, { fileBytes: 32 * 1024 })
     .start()
     .epoch(pages(1, 1))
@@ -73,36 +52,20 @@ test('R1: numbers that were discarded and used again never come back in their ol
 });
 
 test('R3: an error while reading is an error and never the end of the log (F42)', async () => {
-  const directory = halfSynced().afterCrash('kept');
-  const failing: Directory = {
-    path: 'failing:',
-    exists: () => true,
-    create: () => undefined,
-    list: () => directory.list(),
-    rename: (from, to) => directory.rename(from, to),
-    remove: (name) => directory.remove(name),
-    sync: () => directory.sync(),
-    open: (name, mode) => {
-      const file = directory.open(name, mode);
-      return Object.assign(Object.create(file), {
-        name,
-        read(target: Uint8Array, position: number): number {
-          reads += 1;
-          if (reads === failAt) throw new Error('EIO');
-          return file.read(target, position);
-        },
-        size: () => file.size(),
-        close: () => file.close(),
-      });
-    },
-  };
-  let reads = 0;
-  let failAt = 0;
-  await scanLog(failing);
-  const count = reads;
-  for (failAt = 1; failAt <= count; failAt += 1) {
-    reads = 0;
-    await expect(scanLog(failing), `read ${failAt}`).rejects.toThrow('EIO');
+  const directory = halfSynced();
+  for (let from = 1; ; from += 1) {
+    directory.heal();
+    directory.fail({ on: 'read', errno: 'EIO', from, times: 1 });
+    const result = await scanLog(directory).then(
+      () => 'scanned',
+      (error) => error.code,
+    );
+    if (result === 'scanned') {
+      // Every read of a scan has failed once.
+      expect(from).toBeGreaterThan(10);
+      break;
+    }
+    expect(result, `read ${from}`).toBe('ERR_WAL_IO');
   }
 });
 

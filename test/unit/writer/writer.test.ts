@@ -7,9 +7,9 @@ import { WalError } from '../../../src/base/errors.js';
 import { connectWal } from '../../../src/connect.js';
 import { FLUSHER_ID } from '../../../src/flusher/lanes.js';
 import { Lane } from '../../../src/lane/lane.js';
-import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
+import { openWalOn, SimulatedDirectory } from '../../../src/testing.js';
 import type { OpenOptions, Wal } from '../../../src/wal.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
 
 const LANE_BYTES = 8192;
 let opened: Wal[] = [];
@@ -19,7 +19,7 @@ afterEach(async () => {
   opened = [];
 });
 
-async function open(options: OpenOptions = {}, directory = new FaultyDirectory(new MemoryDirectory())) {
+async function open(options: OpenOptions = {}, directory = new SimulatedDirectory()) {
   const settings = { lanes: 1, laneBytes: LANE_BYTES, pageSize: 512, logFileBytes: 65_536, ticker: false, ...options };
   const wal = await openWalOn(directory, settings);
   opened.push(wal);
@@ -94,14 +94,14 @@ describe('an append that waits for space', () => {
 
   test('ends with the signal, at once when it has fired', async () => {
     const { writer, directory } = await open();
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     writer.append(bytes(7500));
     const controller = new AbortController();
     const waiting = codeOf(writer.appendAsync(bytes(5000), { signal: controller.signal }));
     controller.abort();
     expect(await waiting).toBe('ERR_WAL_ABORTED');
     expect(await codeOf(writer.appendAsync(bytes(1), { signal: AbortSignal.abort() }))).toBe('ERR_WAL_ABORTED');
-    directory.fill(false);
+    directory.heal();
   });
 
   test('on a full disk says so when its time is over, and goes on when space is back', async () => {
@@ -109,12 +109,12 @@ describe('an append that waits for space', () => {
     const told: string[] = [];
     wal.on('stalled', ({ code }) => told.push(code));
     wal.on('resumed', () => told.push('resumed'));
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     writer.append(bytes(7500));
     expect(await codeOf(writer.appendAsync(bytes(5000), { timeoutMs: 30 }))).toBe('ERR_WAL_STORAGE_FULL');
     const waiting = writer.appendAsync(bytes(5000));
     expect(wal.state).toBe('stalled');
-    directory.fill(false);
+    directory.heal();
     await (await waiting).durable();
     expect(told).toEqual(['ERR_WAL_STORAGE_FULL', 'resumed']);
   });
@@ -123,10 +123,11 @@ describe('an append that waits for space', () => {
     for (const end of ['close', 'fail'] as const) {
       const { wal, writer, directory } = await open();
       wal.on('failed', () => undefined);
-      directory.fill(true);
+      directory.fail(DISK_FULL);
       writer.append(bytes(7500));
       const [appending, ready] = [codeOf(writer.appendAsync(bytes(5000))), codeOf(writer.ready())];
-      directory.fault = () => (end === 'fail' ? new WalError('ERR_WAL_IO', 'broken') : undefined);
+      directory.heal();
+      if (end === 'fail') directory.fail({ on: ['write', 'sync'], errno: 'EIO' });
       if (end === 'close') void wal.close();
       const expected = end === 'fail' ? 'ERR_WAL_POISONED' : 'ERR_WAL_CLOSED';
       expect(await appending).toBe(expected);
@@ -224,17 +225,16 @@ describe('a checkpoint', () => {
     wal.on('failed', () => undefined);
     for (let round = 0; round < 30; round += 1) await (await writer.appendAsync(bytes(7000))).durable();
     const { durableSeq } = wal.marks();
-    directory.fault = (operation) =>
-      operation === 'rename' ? new WalError('ERR_WAL_STORAGE_FULL', 'no space left') : undefined;
+    directory.fail({ on: 'rename', errno: 'ENOSPC' });
     const before = (await wal.files()).length;
     expect(before).toBeGreaterThan(2);
     await wal.checkpoint({ throughSeq: durableSeq - 1 });
     expect(await wal.files()).toHaveLength(before);
-    directory.fault = () => undefined;
+    directory.heal();
     await wal.checkpoint({ throughSeq: durableSeq - 1 });
     expect((await wal.files()).length).toBeLessThan(before);
     for (let round = 0; round < 30; round += 1) await (await writer.appendAsync(bytes(7000))).durable();
-    directory.fault = (operation) => (operation === 'rename' ? new WalError('ERR_WAL_IO', 'broken') : undefined);
+    directory.fail({ on: 'rename', errno: 'EIO' });
     expect(await codeOf(wal.checkpoint({ throughSeq: wal.marks().durableSeq }))).toBe('ERR_WAL_IO');
     expect(wal.state).toBe('failed');
   });
