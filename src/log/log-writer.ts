@@ -214,8 +214,9 @@ export class LogWriter {
     const fileNumber = this.#fileNumber + 1;
     if (fileNumber > Number.MAX_SAFE_INTEGER) throw exhausted('file number', { fileNumber: this.#fileNumber });
     const fileBytes = Math.max(this.#logFileBytes, FILE_HEADER_BYTES + segmentBytes);
-    const spare = fileBytes === this.#logFileBytes ? this.#spares.take() : undefined;
+    const spare = fileBytes === this.#logFileBytes ? this.#spares.oldest() : undefined;
     const file = this.#startFile(fileNumber, fileBytes, spare);
+    if (spare !== undefined) this.#spares.taken(spare);
     this.#file.close();
     this.#hasUnsynced = false;
     const older = { fileNumber: this.#fileNumber, name: logFileName(this.#fileNumber), bytes: this.#fileBytes };
@@ -227,12 +228,14 @@ export class LogWriter {
     this.#events.rotated(spare === undefined ? fileBytes : 0);
   }
 
-  /** Makes the next log file: header first, then its final name, so that a file with that name has its header. */
+  /**
+   * Makes the next log file: header first, then its final name, so that a file with that name has its header. A spare
+   * is renamed once: of two renames the second alone may become durable (A4), and the file then has two names.
+   */
   #startFile(fileNumber: number, fileBytes: number, spare: string | undefined): LogFile {
     const name = logFileName(fileNumber);
-    const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+    const unfinished = spare ?? `${name}${UNFINISHED_SUFFIX}`;
     if (spare === undefined) this.#removeLeftover(unfinished);
-    else this.#directory.rename(spare, unfinished);
     const file = this.#directory.open(unfinished, spare === undefined ? 'create' : 'write');
     try {
       file.write([this.#header(fileNumber, fileBytes, spare !== undefined)], 0);

@@ -4,6 +4,7 @@
 // The last spare is never taken by a rotation: it is the reserve with which opening and recovery work on a full disk
 // (design/recovery.md). Only the flusher's thread uses the pool.
 
+import { assert } from '../base/assert.js';
 import type { Directory } from '../storage/directory.js';
 import { parseSpareFileName, spareFileName } from './names.js';
 
@@ -50,10 +51,16 @@ export class SparePool {
     if (isMade && index !== undefined) this.#indexes.push(index);
   }
 
-  /** Takes a spare out of the pool, leaving the reserve. */
-  take(): string | undefined {
-    if (this.#indexes.length < SPARES_WANTED) return undefined;
-    return spareFileName(this.#indexes.shift() as number);
+  /** The spare to take next, or undefined: the reserve is left. Answer with {@link taken}. */
+  oldest(): string | undefined {
+    return this.#indexes.length < SPARES_WANTED ? undefined : spareFileName(this.#indexes[0] as number);
+  }
+
+  /** A spare became something else. */
+  taken(name: string): void {
+    const index = parseSpareFileName(name);
+    assert(index === this.#indexes[0], 'spares are taken oldest first');
+    this.#indexes.shift();
   }
 
   /**

@@ -49,7 +49,7 @@ const COPY_BYTES = 2 ** 20;
 /**
  * Makes the opening file.
  *
- * @throws {WalError} ERR_WAL_STORAGE_FULL (nothing has changed but a spare's name), ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_STORAGE_FULL (nothing has changed but a spare's contents), ERR_WAL_IO
  */
 export function buildOpeningFile(
   directory: Directory,
@@ -58,11 +58,11 @@ export function buildOpeningFile(
   { logFileBytes, sync, syncedBefore }: OpeningFileSettings,
 ): OpeningFile {
   const name = logFileName(identity.fileNumber);
-  const unfinished = `${name}${UNFINISHED_SUFFIX}`;
   const bytesNeeded = FILE_HEADER_BYTES + tail.bytes;
   const spare = chooseSpare(directory, bytesNeeded, logFileBytes);
-  // A spare keeps its blocks under the new name: with one, opening needs no space on a full disk.
-  if (spare !== undefined) directory.rename(spare, unfinished);
+  // A spare keeps its blocks under the new name: with one, opening needs no space on a full disk. It keeps its name to
+  // the end: of two renames of one file the second alone may become durable (A4), and the file then has two names.
+  const unfinished = spare ?? `${name}${UNFINISHED_SUFFIX}`;
   const file = directory.open(unfinished, spare === undefined ? 'create' : 'write');
   try {
     const isScrubbed = spare !== undefined && scrub(file);
@@ -85,7 +85,7 @@ export function buildOpeningFile(
     if (sync) directory.sync();
     return { ...copied, fileBytes, syncedThrough };
   } catch (error) {
-    // The space a half-made file took may be what is missing elsewhere; a spare stays, the next open removes it.
+    // The space a half-made file took may be what is missing elsewhere; a spare stays one.
     if (spare === undefined && error instanceof WalError && error.code === 'ERR_WAL_STORAGE_FULL')
       directory.remove(unfinished);
     throw error;

@@ -40,8 +40,9 @@ describe('the pool', () => {
 
   test('gives away the oldest, never the last', () => {
     const pool = new SparePool(directoryWith('spare-0007.wal', 'spare-0005.wal'));
-    expect(pool.take()).toBe('spare-0005.wal');
-    expect(pool.take()).toBeUndefined();
+    expect(pool.oldest()).toBe('spare-0005.wal');
+    pool.taken('spare-0005.wal');
+    expect(pool.oldest()).toBeUndefined();
     expect(pool.count).toBe(1);
   });
 
