@@ -174,7 +174,7 @@ export class LogWriter {
   release(throughSeq: number): void {
     const isFree = ({ endSeq }: OlderFile): boolean => endSeq - 1 <= throughSeq;
     const before = this.#olderFiles.length;
-    // Kept beyond the files: a later checkpoint that covers no other one must still say that these are not needed.
+    // Kept beyond the files: the next checkpoint may cover no further one, and must not seem to cover less than this.
     this.#releasedEpoch = this.epochThrough(throughSeq);
     try {
       for (let file = this.#olderFiles[0]; file !== undefined && isFree(file); file = this.#olderFiles[0]) {

@@ -1,12 +1,14 @@
 // A log without threads: control block, lanes and flusher over a directory in memory, driven one step at a time by a
 // clock of the test. What it wrote is read back by the recovery of the package.
 
+import { wallClockMs } from '../../src/base/clock.js';
 import { Control } from '../../src/epoch/control.js';
 import { Flusher, type FlusherSettings, type NextStep } from '../../src/flusher/flusher.js';
 import { FlusherLanes, type HeldJumbo } from '../../src/flusher/lanes.js';
 import { frameSeed } from '../../src/frame/codec.js';
 import { Lane } from '../../src/lane/lane.js';
 import { LaneWriter } from '../../src/lane/lane-writer.js';
+import { writeCheckpointRecord } from '../../src/log/checkpoint-record.js';
 import { LogWriter } from '../../src/log/log-writer.js';
 import { SparePool } from '../../src/log/spare-pool.js';
 import type { AtomicOps } from '../../src/memory/atomics.js';
@@ -25,6 +27,8 @@ export interface RigOptions {
   readonly logFileBytes?: number;
   readonly settings?: Partial<FlusherSettings>;
   readonly isTicking?: boolean;
+  /** The id of a new log; random by default. */
+  readonly logId?: number;
 }
 
 /** One commit of one page, every byte of which is `value`. */
@@ -67,6 +71,8 @@ export class Rig {
   /** Jumbos that were posted and that the flusher has not taken in yet. */
   readonly posted: [number, HeldJumbo][] = [];
   nowMs = 0;
+  readonly #opened: OpenedLog;
+  #generation: number | undefined;
   readonly #seed: number;
   readonly #logFileBytes: number;
   readonly #sync: boolean;
@@ -82,6 +88,7 @@ export class Rig {
       ...options.settings,
     };
     this.directory = directory;
+    this.#opened = opened;
     this.#logFileBytes = logFileBytes;
     this.#sync = settings.fsync !== 'off';
     this.#seed = frameSeed(opened.logId, opened.incarnation);
@@ -92,11 +99,17 @@ export class Rig {
     });
     this.spares = new SparePool(directory);
     const logSettings = { logFileBytes, sync: this.#sync };
-    this.log = new LogWriter(directory, { ...opened, checkpointEpoch: 0 }, this.spares, logSettings, {
-      rotated: () => this.events.push('rotated'),
-      synced: () => this.events.push('synced'),
-      directorySynced: () => undefined,
-    });
+    this.log = new LogWriter(
+      directory,
+      { ...opened, checkpointEpoch: opened.checkpoint?.throughEpoch ?? 0 },
+      this.spares,
+      logSettings,
+      {
+        rotated: () => this.events.push('rotated'),
+        synced: () => this.events.push('synced'),
+        directorySynced: () => undefined,
+      },
+    );
     this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, {
       stalled: (error) => this.events.push(`stalled ${error.code}`),
       resumed: () => this.events.push('resumed'),
@@ -108,7 +121,8 @@ export class Rig {
     const directory = options.directory ?? new MemoryDirectory();
     const { logFileBytes = 65_536 } = options;
     const sync = options.settings?.fsync !== 'off';
-    return new Rig(await openLog(directory, { logFileBytes, sync, pageBytes: PAGE_BYTES }), directory, options);
+    const { logId } = options;
+    return new Rig(await openLog(directory, { logFileBytes, sync, pageBytes: PAGE_BYTES, logId }), directory, options);
   }
 
   /** A writer of a lane; with its own operations it is a thread that can be stopped between any two of them. */
@@ -142,6 +156,18 @@ export class Rig {
   settle(afterMs = 0): NextStep {
     if (afterMs > 0) this.settle();
     for (let next = this.step(afterMs); ; next = this.step()) if (next.kind !== 'again') return next;
+  }
+
+  /** Takes a checkpoint, as the flusher's thread does. */
+  checkpoint(throughSeq: number): void {
+    const { logId, incarnation, checkpoint } = this.#opened;
+    this.#generation ??= checkpoint?.generation ?? 0;
+    this.#generation += 1;
+    const throughEpoch = this.log.epochThrough(throughSeq);
+    const { syncedThrough } = this.log;
+    const record = { logId, incarnation, generation: this.#generation, throughSeq, throughEpoch, syncedThrough };
+    writeCheckpointRecord(this.directory, { ...record, wallClockMs: wallClockMs() }, { sync: this.#sync });
+    this.log.release(throughSeq);
   }
 
   count(event: string): number {

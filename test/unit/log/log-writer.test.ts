@@ -125,6 +125,20 @@ describe('a release', () => {
     expect(rig.log.files().map(({ name }) => name)).toEqual(files.slice(2).map(({ name }) => name));
   });
 
+  test('is known to the checkpoints after it, which may cover no further file', async () => {
+    const directory = new SimulatedDirectory();
+    const rig = await Rig.open({ directory });
+    rotate(rig);
+    epoch(rig, 5000);
+    const [old, current] = rig.log.files();
+    rig.checkpoint(old!.endSeq - 1);
+    rig.checkpoint(old!.endSeq);
+    expect(rig.log.files()).toHaveLength(1);
+    // The log begins behind the first checkpoint's epoch; a second one that named an earlier epoch would be a gap.
+    const found = await rig.recovered(directory.crashPoint().lost().disk());
+    expect(found.map(({ seq }) => seq)).toEqual([current!.endSeq - 1]);
+  });
+
   test('never touches the current file', async () => {
     const rig = await Rig.open();
     epoch(rig, 100);
