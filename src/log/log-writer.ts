@@ -163,6 +163,7 @@ export class LogWriter {
   epochThrough(throughSeq: number): number {
     if (throughSeq >= this.#position.nextSeq - 1) return this.#position.epoch;
     const covered = this.#olderFiles.filter(({ endSeq }) => endSeq - 1 <= throughSeq);
+    // Files that a crash brought back from below the checkpoint are known by no epoch.
     return Math.max(this.#releasedEpoch, covered.at(-1)?.endEpoch ?? 0);
   }
 

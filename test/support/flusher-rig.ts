@@ -72,7 +72,7 @@ export class Rig {
   readonly posted: [number, HeldJumbo][] = [];
   nowMs = 0;
   readonly #opened: OpenedLog;
-  #generation: number | undefined;
+  #generation: number;
   readonly #seed: number;
   readonly #logFileBytes: number;
   readonly #sync: boolean;
@@ -89,6 +89,7 @@ export class Rig {
     };
     this.directory = directory;
     this.#opened = opened;
+    this.#generation = opened.checkpoint?.generation ?? 0;
     this.#logFileBytes = logFileBytes;
     this.#sync = settings.fsync !== 'off';
     this.#seed = frameSeed(opened.logId, opened.incarnation);
@@ -160,8 +161,7 @@ export class Rig {
 
   /** Takes a checkpoint, as the flusher's thread does. */
   checkpoint(throughSeq: number): void {
-    const { logId, incarnation, checkpoint } = this.#opened;
-    this.#generation ??= checkpoint?.generation ?? 0;
+    const { logId, incarnation } = this.#opened;
     this.#generation += 1;
     const throughEpoch = this.log.epochThrough(throughSeq);
     const { syncedThrough } = this.log;
