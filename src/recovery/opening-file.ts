@@ -124,8 +124,9 @@ function sizeOf(directory: Directory, name: string): number {
  * and file number that this opening uses. The tail found now may be shorter, and then the old copy would go on with it.
  */
 function scrub(file: LogFile): boolean {
-  const piece = Buffer.alloc(COPY_BYTES);
-  const zeros = Buffer.alloc(COPY_BYTES);
+  const pieceBytes = Math.min(COPY_BYTES, file.size());
+  const piece = Buffer.alloc(pieceBytes);
+  const zeros = Buffer.alloc(pieceBytes);
   let isScrubbed = false;
   for (let at = 0; ; ) {
     const bytes = file.read(piece, at);
