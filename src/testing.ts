@@ -10,11 +10,10 @@ export { MemoryDirectory } from './storage/memory-directory.js';
 export type { CrashPoint, CrashState, CrashStateOptions } from './storage/simulated-crash.js';
 export {
   type DiskOperation,
-  SimulatedCrash,
   SimulatedDirectory,
   type SimulatedDiskOptions,
 } from './storage/simulated-directory.js';
-export type { Fault, OperationKind } from './storage/simulated-fault.js';
+export { type Fault, type OperationKind, SimulatedCrash } from './storage/simulated-fault.js';
 export { NodeDirectory };
 
 /**

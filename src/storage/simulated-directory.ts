@@ -3,10 +3,18 @@
 // `crashPoint` says what a crash now could leave (simulated-crash.ts). It loses what design/assumptions.md allows (A1 to
 // A5, A7), and nothing else. Not simulated: links, modes, sparse files, sectors that cannot be read.
 
-import { WalError } from '../base/errors.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import { CrashPoint, type DiskContents } from './simulated-crash.js';
-import { type Fault, Faults, type OperationKind, systemError } from './simulated-fault.js';
+import {
+  attempt,
+  attemptSync,
+  type Fault,
+  Faults,
+  type OperationKind,
+  SimulatedCrash,
+  systemError,
+} from './simulated-fault.js';
+import { SimulatedFile } from './simulated-file.js';
 import {
   applyName,
   Inode,
@@ -16,45 +24,7 @@ import {
   type NameChange,
   namesOf,
 } from './simulated-inode.js';
-import {
-  attempt as attemptCall,
-  attemptSync as attemptSyncCall,
-  checkName,
-  checkPosition,
-  closedError,
-  readFully,
-  writeFully,
-} from './system-call.js';
-
-/** Thrown at the operation a simulated directory was told to crash at, and at every one after it. */
-export class SimulatedCrash extends Error {
-  override readonly name = 'SimulatedCrash';
-}
-
-/** Lets a crash through as it is: it is no error of the system. */
-function throughCrash<A extends readonly unknown[], T>(
-  run: (doing: string, path: string, operation: () => T, ...more: A) => T,
-): (doing: string, path: string, operation: () => T, ...more: A) => T {
-  return (doing, path, operation, ...more) => {
-    let crash: SimulatedCrash | undefined;
-    const watched = (): T => {
-      try {
-        return operation();
-      } catch (error) {
-        if (error instanceof SimulatedCrash) crash = error;
-        throw error;
-      }
-    };
-    try {
-      return run(doing, path, watched, ...more);
-    } catch (error) {
-      throw crash ?? error;
-    }
-  };
-}
-
-const attempt = throughCrash(attemptCall);
-const attemptSync = throughCrash(attemptSyncCall);
+import { checkName } from './system-call.js';
 
 /** Settings of a simulated disk. */
 export interface SimulatedDiskOptions {
@@ -134,6 +104,11 @@ export class SimulatedDirectory implements Directory {
   /** Bytes of all files together, those open without a name left out. */
   get usedBytes(): number {
     return [...new Set(this.#names.values())].reduce((sum, { cache }) => sum + cache.bytes, 0);
+  }
+
+  /** Operations that failed so far because a fault said so. */
+  get faultsMet(): number {
+    return this.#faults.count;
   }
 
   /** Makes operations fail from now on. Several faults may be in force. What fails is not done, but see {@link Fault}. */
@@ -309,102 +284,3 @@ export class SimulatedDirectory implements Directory {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-
-class SimulatedFile implements LogFile {
-  readonly name: string;
-  readonly #directory: SimulatedDirectory;
-  readonly #isWritable: boolean;
-  #inode: Inode | undefined;
-
-  constructor(directory: SimulatedDirectory, name: string, inode: Inode, isWritable: boolean) {
-    this.#directory = directory;
-    this.name = name;
-    this.#inode = inode;
-    this.#isWritable = isWritable;
-  }
-
-  get #path(): string {
-    return `${this.#directory.path}/${this.name}`;
-  }
-
-  read(target: Uint8Array, position: number): number {
-    checkPosition(position);
-    const { cache } = this.#opened();
-    return attempt(
-      'read the file',
-      this.#path,
-      () => readFully((rest, at) => this.#readSome(cache, rest, at), target, position),
-      {
-        position,
-      },
-    );
-  }
-
-  write(pieces: readonly Uint8Array[], position: number): void {
-    checkPosition(position);
-    const inode = this.#openedForWriting();
-    const writeSome = (batch: readonly Uint8Array[], at: number): number => this.#writeSome(inode, batch, at);
-    attempt('write the file', this.#path, () => writeFully(writeSome, pieces, position), { position });
-  }
-
-  sync(): void {
-    const inode = this.#opened();
-    attemptSync('sync the file', this.#path, () => {
-      const onFailure = (): void => inode.failSync();
-      this.#directory.operate('sync', this.name, () => inode.sync(), '', onFailure);
-    });
-  }
-
-  size(): number {
-    const { cache } = this.#opened();
-    return attempt('take the size of the file', this.#path, () => {
-      this.#directory.meet('size', this.name);
-      return cache.bytes;
-    });
-  }
-
-  truncate(bytes: number): void {
-    checkPosition(bytes);
-    const inode = this.#openedForWriting();
-    attempt('set the size of the file', this.#path, () => {
-      this.#directory.operate('truncate', this.name, (operation) => {
-        if (bytes - inode.cache.bytes > this.#directory.freeBytes()) throw systemError('ENOSPC', 'truncate');
-        inode.change({ kind: 'truncate', bytes, operation, state: 'unsynced' });
-      });
-    });
-  }
-
-  close(): void {
-    if (this.#inode === undefined) return;
-    this.#inode = undefined;
-    attemptSync('close the file', this.#path, () => this.#directory.meet('close', this.name));
-    this.#directory.done.push(`close ${this.name}`);
-  }
-
-  #readSome(cache: Inode['cache'], target: Uint8Array, position: number): number {
-    this.#directory.meet('read', this.name);
-    return cache.read(target.subarray(0, this.#directory.callBytesMax), position);
-  }
-
-  #writeSome(inode: Inode, batch: readonly Uint8Array[], position: number): number {
-    return this.#directory.operate('write', this.name, (operation) => {
-      const whole = Buffer.concat(batch);
-      const room = Math.max(0, inode.cache.bytes - position) + this.#directory.freeBytes();
-      const bytes = new Uint8Array(whole.subarray(0, Math.min(this.#directory.callBytesMax, room)));
-      if (bytes.length === 0) throw systemError('ENOSPC', `write ${this.name}`);
-      inode.change({ kind: 'write', position, bytes, operation, state: 'unsynced' });
-      return bytes.length;
-    });
-  }
-
-  #opened(): Inode {
-    if (this.#inode === undefined) throw closedError(this.#path);
-    return this.#inode;
-  }
-
-  #openedForWriting(): Inode {
-    const inode = this.#opened();
-    if (this.#isWritable) return inode;
-    throw new WalError('ERR_WAL_IO', `The file ${this.#path} is open for reading only.`, { path: this.#path });
-  }
-}

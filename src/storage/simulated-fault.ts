@@ -1,4 +1,7 @@
-// Errors that a simulated disk is told to give. Not here: what the disk does besides.
+// Errors that a simulated disk is told to give, and the crash that ends its process. Not here: what the disk does
+// besides.
+
+import { attempt as attemptCall, attemptSync as attemptSyncCall } from './system-call.js';
 
 /** What is done to a directory or to one of its files. One of the kinds is one system call. */
 export type OperationKind =
@@ -31,6 +34,8 @@ export interface Fault {
 
 /** The faults in force. */
 export class Faults {
+  /** Operations that failed so far. */
+  count = 0;
   #active: { readonly fault: Fault; readonly kinds: ReadonlySet<OperationKind>; met: number }[] = [];
 
   add(fault: Fault): void {
@@ -50,7 +55,9 @@ export class Faults {
       active.met += 1;
       if (active.met >= from && active.met < from + times) errno ??= active.fault.errno;
     }
-    if (errno !== undefined) throw systemError(errno, `${kind} ${name}`.trim());
+    if (errno === undefined) return;
+    this.count += 1;
+    throw systemError(errno, `${kind} ${name}`.trim());
   }
 }
 
@@ -58,3 +65,34 @@ export class Faults {
 export function systemError(errno: string, doing: string): Error {
   return Object.assign(new Error(`${errno}: simulated, ${doing}`), { code: errno });
 }
+
+/** Thrown at the operation a simulated directory was told to crash at, and at every one after it. */
+export class SimulatedCrash extends Error {
+  override readonly name = 'SimulatedCrash';
+}
+
+function throughCrash<A extends readonly unknown[], T>(
+  run: (doing: string, path: string, operation: () => T, ...more: A) => T,
+): (doing: string, path: string, operation: () => T, ...more: A) => T {
+  return (doing, path, operation, ...more) => {
+    let crash: SimulatedCrash | undefined;
+    const watched = (): T => {
+      try {
+        return operation();
+      } catch (error) {
+        if (error instanceof SimulatedCrash) crash = error;
+        throw error;
+      }
+    };
+    try {
+      return run(doing, path, watched, ...more);
+    } catch (error) {
+      throw crash ?? error;
+    }
+  };
+}
+
+/** {@link attemptCall}, but a crash is no error of the system. */
+export const attempt = throughCrash(attemptCall);
+/** {@link attemptSyncCall}, but a crash is no error of the system. */
+export const attemptSync = throughCrash(attemptSyncCall);

@@ -26,6 +26,7 @@ export class FileImage {
   readonly base: Uint8Array;
   readonly changes: readonly FileChange[];
   #whole: readonly FileState[] | undefined;
+  readonly #torn = new Map<string, readonly FileState[]>();
 
   private constructor(base: Uint8Array, changes: readonly FileChange[]) {
     this.base = base;
@@ -55,7 +56,7 @@ export class FileImage {
 
   /** Every subset of whole unsynced changes, in every order that makes a difference; without repetition. */
   whole(): readonly FileState[] {
-    this.#whole ??= [...this.#wholeStates()];
+    this.#whole ??= withoutRepetition(this.#wholeStates());
     return this.#whole;
   }
 
@@ -63,7 +64,14 @@ export class FileImage {
    * Every tearing of each unsynced write, the other unsynced changes kept, or all lost: each prefix and suffix of its
    * sectors, each subset of the first `sectorsMax`; the sectors that are missing are old, zero or garbage.
    */
-  *torn(others: 'kept' | 'lost', sectorsMax: number): Generator<FileState> {
+  torn(others: 'kept' | 'lost', sectorsMax: number): readonly FileState[] {
+    const key = `${others} ${sectorsMax}`;
+    const states = this.#torn.get(key) ?? withoutRepetition(this.#tornStates(others, sectorsMax));
+    this.#torn.set(key, states);
+    return states;
+  }
+
+  *#tornStates(others: 'kept' | 'lost', sectorsMax: number): Generator<FileState> {
     for (const [index, change] of this.changes.entries()) {
       if (change.kind !== 'write' || !isOptional(change)) continue;
       const isIn = (other: FileChange): boolean => others === 'kept' || !isOptional(other);
@@ -108,16 +116,13 @@ export class FileImage {
     if (optional.length > CHOICES_MAX) {
       throw new RangeError(`${optional.length} unsynced changes of one file have too many states; take random ones.`);
     }
-    const seen = new Set<string>();
     for (let mask = 2 ** optional.length - 1; mask >= 0; mask -= 1) {
       const lost = optional.filter((_, index) => (mask & (1 << index)) === 0);
       const kept = this.changes.filter((change) => !lost.includes(change));
       const label = lost.map((change) => `-${nameOf(change)}`).join(' ');
       for (const ordered of orders(kept)) {
         const isMoved = ordered.some((change, index) => change !== kept[index]);
-        const state = this.#state(isMoved ? `${label} as ${ordered.map(nameOf).join(' ')}` : label, ordered);
-        if (!seen.has(state.hash)) yield state;
-        seen.add(state.hash);
+        yield this.#state(isMoved ? `${label} as ${ordered.map(nameOf).join(' ')}` : label, ordered);
       }
     }
   }
@@ -130,6 +135,12 @@ export class FileImage {
 
 /** By the array of changes, which every change replaces: images keep their states between crash points. */
 const IMAGES = new WeakMap<readonly FileChange[], FileImage>();
+
+function withoutRepetition(states: Iterable<FileState>): readonly FileState[] {
+  const byHash = new Map<string, FileState>();
+  for (const state of states) if (!byHash.has(state.hash)) byHash.set(state.hash, state);
+  return [...byHash.values()];
+}
 
 function byPlace(one: { at: number }, other: { at: number }): number {
   return one.at - other.at;
@@ -215,9 +226,21 @@ function tear(
   return sectors.flatMap(({ from, to }, sector) => {
     const chosen = fate(sector);
     if (chosen === 'old') return [];
-    const bytes = change.bytes.slice(from, to);
-    if (chosen === 'zero') bytes.fill(0);
-    if (chosen === 'garbage') bytes.forEach((_, at) => (bytes[at] = (position + from + at) * 167 + 13));
-    return [{ ...change, position: position + from, bytes }];
+    const at = position + from;
+    if (chosen === 'garbage') return [{ ...change, position: at, bytes: garbage(at, to - from) }];
+    const bytes = chosen === 'new' ? change.bytes.subarray(from, to) : new Uint8Array(to - from);
+    return [{ ...change, position: at, bytes }];
   });
 }
+
+/** Bytes that nobody wrote; the same ones for the same place in a sector. */
+function garbage(position: number, bytes: number): Uint8Array {
+  const from = position % SECTOR_BYTES;
+  return GARBAGE.subarray(from, from + bytes);
+}
+
+/** Long enough for the part of a sector that begins anywhere in it. */
+const GARBAGE = Uint8Array.from(
+  { length: 2 * SECTOR_BYTES },
+  (_, index) => (index * index * 167 + index * 31 + 13) >> 3,
+);

@@ -8,6 +8,9 @@ import type { SimulatedDirectory } from '../../src/storage/simulated-directory.j
 import type { Fault } from '../../src/storage/simulated-fault.js';
 import { transcript } from './log-builder.js';
 
+/** Memory for recoveries of small logs: what is allocated costs more than what is read. */
+export const RECOVERY_BYTES = 65_536;
+
 /** Whatever needs room fails. */
 export const DISK_FULL: Fault = { on: ['write', 'create', 'rename'], errno: 'ENOSPC' };
 
@@ -25,9 +28,9 @@ export function syncAll(directory: Directory): void {
 /** The commits that a recovery finds; damage is an error. */
 export async function linesOf(directory: Directory): Promise<string[]> {
   const target = transcript();
-  const scan = await scanLog(directory);
+  const scan = await scanLog(directory, { recoveryMemoryBytes: RECOVERY_BYTES });
   refuseDamage(scan);
-  await replayLog(directory, scan, target);
+  await replayLog(directory, scan, target, { recoveryMemoryBytes: RECOVERY_BYTES });
   return target.lines;
 }
 

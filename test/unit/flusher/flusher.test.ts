@@ -2,7 +2,7 @@
 // step did. No threads, no waiting: time is a number.
 
 import { describe, expect, test } from 'vitest';
-import { WalError } from '../../../src/base/errors.js';
+import type { WalError } from '../../../src/base/errors.js';
 import { STATE } from '../../../src/epoch/control.js';
 import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { checked, onePage, operation, Rig } from '../../support/flusher-rig.js';

@@ -1,0 +1,151 @@
+// Small workloads for the exhaustive search of crash states: up to three commits of a small alphabet, in every
+// arrangement into epochs, under every policy, run by a rig on a simulated disk. A workload has a name that says all of
+// it, so that a failure can be run again alone.
+
+import type { CommitInput } from '../../src/record/commit.js';
+import type { CrashPoint } from '../../src/storage/simulated-crash.js';
+import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
+import { checked, PAGE_BYTES, Rig, type RigOptions } from './flusher-rig.js';
+import { LOG_ID } from './log-builder.js';
+
+/**
+ * `a`: one page. `b`: two pages. `s`: a page, and the space is cut to it. `j`: more than a lane holds, so that it has
+ * memory of its own.
+ */
+export type CommitKind = 'a' | 'b' | 's' | 'j';
+
+/** What happens behind a commit: `+` nothing; `|` one interval passes; `.` nothing is left to do, marks included. */
+export type Pause = '+' | '|' | '.';
+
+export interface CrashWorkload {
+  readonly fsync: 'full' | 'normal' | 'off';
+  /** `empty`: no directory. `recycled`: a log with spares that hold older segments. */
+  readonly start: 'empty' | 'recycled';
+  /** Of the log files. With `small` two segments are a file, so that the log rotates. */
+  readonly files: 'large' | 'small';
+  /** Commits and pauses in turn, as `a|b+s`. */
+  readonly script: string;
+}
+
+/** A crash point of a workload, and what was promised by then. */
+export interface PromisedPoint {
+  readonly point: CrashPoint;
+  /** Commits covered by a sync that returned, and by a write. */
+  readonly durable: number;
+  readonly written: number;
+  /** Commits that a checkpoint may have let go of. */
+  readonly checkpoint: number;
+  /** Nothing was ever synced: after a power cut opening may ask for `stop`. */
+  readonly mayRefuse: boolean;
+  /** What recovery says of all commits appended so far. */
+  readonly lines: readonly string[];
+}
+
+const LANE_BYTES = 4096;
+const FILE_BYTES = { large: 24_576, small: 12_288 } as const;
+
+export const KINDS: readonly CommitKind[] = ['a', 'b', 's', 'j'];
+export const PAUSES: readonly Pause[] = ['+', '|', '.'];
+/** A new log in one file, and one that rotates into spares. */
+export const PLACES: readonly Pick<CrashWorkload, 'start' | 'files'>[] = [
+  { start: 'empty', files: 'large' },
+  { start: 'recycled', files: 'small' },
+];
+
+/** Scripts of exactly `count` commits. */
+export function scripts(count: number, kinds: readonly string[], pauses: readonly string[]): string[] {
+  if (count === 0) return [''];
+  if (count === 1) return [...kinds];
+  return scripts(count - 1, kinds, pauses).flatMap((script) =>
+    pauses.flatMap((pause) => kinds.map((kind) => `${script}${pause}${kind}`)),
+  );
+}
+
+export function nameOfWorkload({ fsync, start, files, script }: CrashWorkload): string {
+  return `${fsync}/${start}/${files}/${script}`;
+}
+
+function commitOf(kind: CommitKind, value: number): CommitInput {
+  const page = (pageNumber: number) => ({ pageNumber, image: new Uint8Array(PAGE_BYTES).fill(value) });
+  if (kind === 'a') return { pages: [page(1)] };
+  if (kind === 'b') return { pages: [page(1), page(2)] };
+  if (kind === 's') return { pages: [page(1)], dbSizePages: 1 };
+  return { pages: Array.from({ length: 8 }, (_, index) => page(index + 1)) };
+}
+
+/** As the transcript of log-builder.ts has it. */
+function lineOf(seq: number, { pages = [], dbSizePages }: CommitInput): string {
+  const sizes = dbSizePages === undefined ? [] : [`s0=${dbSizePages}`];
+  return `${seq} ${[...sizes, ...pages.map(({ pageNumber, image }) => `p0.${pageNumber}=${image[0]}`)].join(' ')}`;
+}
+
+function optionsOf(
+  { fsync, files }: Pick<CrashWorkload, 'fsync' | 'files'>,
+  directory: SimulatedDirectory,
+): RigOptions {
+  const settings = { fsync, maxParallelCommitBytes: 2 ** 20 };
+  return { directory, laneBytes: LANE_BYTES, logFileBytes: FILE_BYTES[files], logId: LOG_ID, settings };
+}
+
+/** Appends one commit; returns its line. */
+function append(rig: Rig, kind: CommitKind): string {
+  const seq = rig.control.commitSeqNext.load();
+  const input = commitOf(kind, seq);
+  const lane = seq % 2;
+  if (kind !== 'j') rig.append(input, lane);
+  else {
+    const { commit, frame } = rig.postJumbo(input, seq, 2 + lane);
+    rig.writer(lane).tryAppendJumbo(checked(input, rig.control) && commit, { jumboId: seq, frame }, 0, () => true);
+  }
+  return lineOf(seq, input);
+}
+
+const QUIET = { '+': 0, '|': 1, '.': 3 } as const;
+
+function pause(rig: Rig, length: Pause): void {
+  for (let interval = 0; interval < QUIET[length]; interval += 1) rig.settle(10);
+}
+
+/** The disk a workload begins with, and all commits of its log so far. */
+async function startOf({ start, files }: CrashWorkload): Promise<{ disk: SimulatedDirectory; lines: string[] }> {
+  const disk = new SimulatedDirectory();
+  const lines: string[] = [];
+  if (start === 'empty') return { disk, lines };
+  const rig = await Rig.open(optionsOf({ fsync: 'full', files }, disk));
+  while (rig.log.files().length < 4) {
+    lines.push(append(rig, 'b'));
+    pause(rig, '|');
+  }
+  // All but the newest files become spares.
+  rig.checkpoint(rig.control.durableSeq.load());
+  return { disk: disk.crashPoint().kept().disk(), lines };
+}
+
+/** Runs a workload and returns every point at which a crash makes a difference. */
+export async function runWorkload(workload: CrashWorkload): Promise<PromisedPoint[]> {
+  const { disk, lines } = await startOf(workload);
+  const points: PromisedPoint[] = [];
+  const before = lines.length;
+  let rig: Rig | undefined;
+  let checkpoint = before;
+  const note = (): void => {
+    const durable = rig === undefined || workload.fsync === 'off' ? before : rig.control.durableSeq.load();
+    const written = rig?.control.writtenSeq.load() ?? before;
+    const mayRefuse = workload.fsync === 'off';
+    points.push({ point: disk.crashPoint(), durable, written, checkpoint, mayRefuse, lines: [...lines] });
+  };
+  disk.onOperation = note;
+  rig = await Rig.open(optionsOf(workload, disk));
+  for (const step of workload.script) {
+    if (step === '+' || step === '|' || step === '.') pause(rig, step);
+    else lines.push(append(rig, step as CommitKind));
+  }
+  pause(rig, '.');
+  checkpoint = rig.control.durableSeq.load();
+  rig.checkpoint(checkpoint);
+  void rig.flusher.close();
+  rig.settle();
+  disk.onOperation = () => undefined;
+  note();
+  return points;
+}
