@@ -1,7 +1,7 @@
 // The Directory contract over a simulated disk, for tests of whatever keeps its data through it. Cached and synced
 // bytes, cached and synced names are apart; calls fail when told to; the process stops at a chosen operation; and
-// `crashPoint` says what a crash now could leave (simulated-crash.ts). It loses what design/assumptions.md allows (A1 to
-// A5, A7), and nothing else. Not simulated: links, modes, sparse files, sectors that cannot be read.
+// `crashPoint` says what a crash now could leave (simulated-crash.ts). It loses what design/assumptions.md allows (A1
+// to A5, A7), and nothing else. Not simulated: links, modes, sparse files, sectors that cannot be read.
 
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import { CrashPoint, type DiskContents } from './simulated-crash.js';
@@ -111,7 +111,7 @@ export class SimulatedDirectory implements Directory {
     return this.#faults.count;
   }
 
-  /** Makes operations fail from now on. Several faults may be in force. What fails is not done, but see {@link Fault}. */
+  /** Makes operations fail from now on. Several faults may be in force. What fails is not done. */
   fail(fault: Fault): void {
     this.#faults.add(fault);
   }

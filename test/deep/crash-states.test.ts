@@ -1,6 +1,6 @@
 // The search of test/crash with nothing left out: all workloads of up to two commits with the first 10 sectors of each
-// write in every combination, and all of three commits with the first 2. A failure prints WAL_TEST_STATE, which looks at
-// that state alone.
+// write in every combination, and all of three commits with the first 2. A failure prints WAL_TEST_STATE, which looks
+// at that state alone.
 
 import { afterAll, beforeAll, test, vi } from 'vitest';
 import { CrashSearch } from '../support/crash-search.js';

@@ -29,7 +29,7 @@ export const LINES = ['1 p0.1=1', '2 p0.2=2', '3 p0.1=3', '4 p0.3=4', '5 p0.4=5'
 /** The mark that tells of the sync may be lost, the synced commits may not. */
 const SYNCED = 3;
 
-/** What several kinds of crash leave: the death of the process, and power cuts that lose nothing, everything, or some. */
+/** What several crashes leave: the death of the process, and power cuts that lose nothing, everything, or some. */
 export function outcomes(point: CrashPoint, round: number, seed: number): { name: string; disk: SimulatedDirectory }[] {
   const cuts = [1, 2, 3].map((index) => {
     const own = seed + round * 7 + index;
