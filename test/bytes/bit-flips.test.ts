@@ -15,8 +15,8 @@ import {
   type Unit,
   type UnitKind,
 } from '../support/byte-corpus.js';
-import { seeded } from '../support/seeded.js';
 import { codeOf, flip } from '../support/log-builder.js';
+import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 const RANDOM_FLIPS = 600;

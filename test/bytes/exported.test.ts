@@ -13,10 +13,10 @@ import { acquireLock } from '../../src/storage/lock.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
 import { type Corpus, describeLog, makeByteCorpus } from '../support/byte-corpus.js';
-import { seeded } from '../support/seeded.js';
 import { hostileLogs, makeHostile } from '../support/hostile-log.js';
 import { LogAnatomy } from '../support/log-anatomy.js';
 import { codeOf, copyDirectory, readFile, transcript } from '../support/log-builder.js';
+import { seeded } from '../support/seeded.js';
 import { inTemporaryDirectory } from '../support/temporary-path.js';
 import { testSeed } from '../support/workload-check.js';
 

@@ -1,16 +1,15 @@
 // Checkpoints over the life of a log: whatever was let go by an earlier one, the newest record covers it.
 
 import { describe, expect, test } from 'vitest';
-import { WalError } from '../../../src/base/errors.js';
 import { readCheckpointSlots, writeCheckpointRecord } from '../../../src/log/checkpoint-record.js';
 import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../../../src/log/codec.js';
 import { logFileName } from '../../../src/log/names.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
 import type { Wal } from '../../../src/wal.js';
-import { CrashDirectory } from '../../support/crash-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
 import { readFile } from '../../support/log-builder.js';
-import { losses } from '../../support/opening-crash.js';
+import { outcomes } from '../../support/opening-crash.js';
+import { crashPointsOf } from '../../support/simulated-disk.js';
 
 const OPTIONS = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false } as const;
 const SEED = Number(process.env.WAL_TEST_SEED ?? 20_261_120);
@@ -91,7 +90,7 @@ test('a file below the checkpoint that came back and is let go again takes nothi
 describe('a checkpoint record that is not on disk', () => {
   const THROUGH = 20;
 
-  async function written(directory: CrashDirectory): Promise<Wal> {
+  async function written(directory: SimulatedDirectory): Promise<Wal> {
     const wal = await openWalOn(directory, OPTIONS);
     wal.on('failed', () => undefined);
     await append(wal, 24);
@@ -99,24 +98,17 @@ describe('a checkpoint record that is not on disk', () => {
   }
 
   test('F10: a crash at every operation of a checkpoint, and a power cut behind the next opening, keep the log', async () => {
-    const whole = new CrashDirectory();
+    const whole = new SimulatedDirectory();
     const wal = await written(whole);
-    const before = whole.operations;
-    await wal.checkpoint({ throughSeq: THROUGH });
-    const count = whole.operations - before;
-    expect(count).toBeGreaterThan(4);
-    for (let crashAt = 1; crashAt <= count + 1; crashAt += 1) {
-      const first = new CrashDirectory();
-      const dying = await written(first);
-      first.crashAt = first.operations + crashAt;
-      await dying.checkpoint({ throughSeq: THROUGH }).catch(() => undefined);
-      for (const { name, loss } of losses(crashAt, SEED)) {
-        const second = first.afterCrash(loss);
+    const points = await crashPointsOf(whole, () => wal.checkpoint({ throughSeq: THROUGH }));
+    expect(points.length).toBeGreaterThan(4);
+    for (const [round, point] of points.entries()) {
+      for (const { name, disk } of outcomes(point, round, SEED)) {
         // Goes by the record that it reads, which need not be on disk, and lets files go.
-        await (await openWalOn(second, OPTIONS)).flush();
-        for (const { name: next, loss: nextLoss } of losses(crashAt + 100, SEED)) {
-          const label = `operation ${crashAt} of ${count}, ${name}, ${next}`;
-          const { recovery } = await openWalOn(second.afterCrash(nextLoss), OPTIONS);
+        await (await openWalOn(disk, OPTIONS)).flush();
+        for (const { name: next, disk: last } of outcomes(disk.crashPoint(), round + 100, SEED)) {
+          const label = `operation ${round + 1} of ${points.length}, ${name}, ${next}`;
+          const { recovery } = await openWalOn(last, OPTIONS);
           expect(recovery.lastSeq, label).toBe(24);
           expect(recovery.firstSeq, label).toBeLessThanOrEqual((recovery.checkpointUsed ?? 0) + 1);
         }
@@ -125,14 +117,13 @@ describe('a checkpoint record that is not on disk', () => {
   });
 
   test('A4: the name of a slot is on disk although the first write into it found a full disk', () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     directory.create({ sync: false });
     const record = { logId: 1, generation: 1, throughSeq: 1, throughEpoch: 1, syncedThrough: 1, wallClockMs: 1 };
-    directory.fault = (operation) =>
-      operation === 'write' ? new WalError('ERR_WAL_STORAGE_FULL', 'no space left') : undefined;
+    directory.fail({ on: 'write', errno: 'ENOSPC' });
     const write = () => writeCheckpointRecord(directory, { ...record, incarnation: 1 }, { sync: true });
     expect(write).toThrow(expect.objectContaining({ code: 'ERR_WAL_STORAGE_FULL' }));
-    directory.fault = () => undefined;
+    directory.heal();
     write();
     expect(directory.done.filter((each) => /^(create|sync)/.test(each))).toEqual([
       'create checkpoint-1',
@@ -142,12 +133,12 @@ describe('a checkpoint record that is not on disk', () => {
   });
 
   test('A5: fails the log when its sync failed, and lets no file go', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const wal = await openWalOn(directory, OPTIONS);
     wal.on('failed', () => undefined);
     await append(wal, 24);
     const files = directory.list().filter((name) => name.endsWith('.wal'));
-    directory.failNext('sync');
+    directory.fail({ on: 'sync', errno: 'EIO', times: 1 });
     await expect(wal.checkpoint({ throughSeq: THROUGH })).rejects.toThrow(
       expect.objectContaining({ code: 'ERR_WAL_IO' }),
     );

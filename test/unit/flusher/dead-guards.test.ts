@@ -2,9 +2,9 @@
 // how long it lasts, and what it must not take with it.
 
 import { expect, test } from 'vitest';
-import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { onePage, operation, Rig } from '../../support/flusher-rig.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
 
 const DEAD = 2;
 const ALIVE = 3;
@@ -47,19 +47,19 @@ test('I6: a dead guard lasts until everything below its upper bound is written',
 });
 
 test('I6: an epoch that waits for space is written as it was sealed, with the void that it explains', async () => {
-  const directory = new FaultyDirectory(new MemoryDirectory());
+  const directory = new SimulatedDirectory();
   const rig = await Rig.open({ lanes: 2, directory });
   enter(rig);
   expect(rig.control.commitSeqNext.increment()).toBe(1);
   rig.flusherLanes.reap(DEAD, rig.lanes[0]!);
   rig.append(onePage(2), 1);
-  directory.fill(true);
+  directory.fail(DISK_FULL);
   rig.settle(10);
   expect(rig.count('stalled')).toBe(1);
   rig.append(onePage(3), 1);
   rig.control.demandThrough(3);
   rig.settle(20);
-  directory.fill(false);
+  directory.heal();
   rig.settle(1000);
   expect(rig.control.counters()).toMatchObject({ epochs: 2, commits: 2, voids: 1, framesPerEpochMax: 1 });
   expect((await rig.recovered()).map(({ seq }) => seq)).toEqual([2, 3]);

@@ -2,15 +2,15 @@
 // can be seen, and would not see the result of a wrong one otherwise.
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { WalError } from '../../../src/base/errors.js';
 import { Control, SLEEP } from '../../../src/epoch/control.js';
 import { LaneWriter } from '../../../src/lane/lane-writer.js';
 import { readCheckpointSlots } from '../../../src/log/checkpoint-record.js';
 import { atomics } from '../../../src/memory/atomics.js';
 import { openLog } from '../../../src/recovery/opening.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
 import { checked, onePage, operation, Rig } from '../../support/flusher-rig.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
 
 const OPTIONS = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false } as const;
 const bytes = (length: number) => ({ operations: [{ code: 1, bytes: new Uint8Array(length) }] });
@@ -21,7 +21,7 @@ describe('write, sync and marks', () => {
   test.each(['full', 'normal'] as const)(
     'A1: a mark moves only behind a sync that began behind the write: %s',
     async (fsync) => {
-      const directory = new FaultyDirectory(new MemoryDirectory());
+      const directory = new SimulatedDirectory();
       const rig = await Rig.open({ directory, settings: { fsync } });
       const turn = rig.control.durableTurn;
       const announced = vi.spyOn(turn, 'announce').mockImplementation(() => {
@@ -41,9 +41,9 @@ describe('write, sync and marks', () => {
   );
 
   test('I1: a write that failed has moved no mark and given no space back', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     rig.append(operation(3000));
     const staged = rig.lanes[0]!.stagedBytes();
     rig.settle(10);
@@ -56,15 +56,15 @@ describe('write, sync and marks', () => {
 });
 
 test('a log that failed changes nothing on disk any more', async () => {
-  const directory = new FaultyDirectory(new MemoryDirectory());
+  const directory = new SimulatedDirectory();
   const rig = await Rig.open({ directory });
   // The sync of the name of the next file fails: what is left to write still wants a new file.
-  directory.fault = (kind) => (kind === 'syncDirectory' ? new WalError('ERR_WAL_IO', 'the sync failed') : undefined);
+  directory.fail({ on: 'syncDirectory', errno: 'EIO' });
   while (rig.count('failed') === 0) {
     rig.append(operation(5000));
     rig.settle(10);
   }
-  directory.fault = () => undefined;
+  directory.heal();
   const { length } = directory.done;
   expect(rig.step(1000)).toEqual({ kind: 'ended' });
   expect(directory.done.slice(length)).toEqual([]);
@@ -93,21 +93,21 @@ describe('a close', () => {
   });
 
   test('a close that meets a full disk takes no commits again', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
-    directory.fill(true);
+    directory.fail(DISK_FULL);
     const closed = rig.flusher.close();
     rig.settle();
     expect(rig.count('stalled')).toBe(1);
     expect(rig.writer().tryAppend(checked(onePage(2)), 0)).toBe('closed');
-    directory.fill(false);
+    directory.heal();
     expect(rig.settle(20)).toEqual({ kind: 'ended' });
     await closed;
   });
 
   test('a close syncs the clean mark before it closes the file', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));
     const closed = rig.flusher.close();
@@ -158,7 +158,7 @@ function indexOf(act: () => void): number {
 
 describe('a checkpoint', () => {
   test('a checkpoint record is synced before the first file below it is recycled', async () => {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const wal = await openWalOn(directory, OPTIONS);
     const writer = wal.connect();
     for (let round = 0; round < 20; round += 1) await (await writer.appendAsync(bytes(7000))).durable();

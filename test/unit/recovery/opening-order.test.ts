@@ -4,15 +4,14 @@
 import { expect, test } from 'vitest';
 import { logFileName } from '../../../src/log/names.js';
 import { openLog } from '../../../src/recovery/opening.js';
-import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { flip, LogBuilder, pages } from '../../support/log-builder.js';
 import { FILE_BYTES } from '../../support/recovery-corpus.js';
 
 const SETTINGS = { logFileBytes: FILE_BYTES, sync: true } as const;
 
-function log(): { directory: FaultyDirectory; builder: LogBuilder } {
-  const directory = new FaultyDirectory(new MemoryDirectory());
+function log(): { directory: SimulatedDirectory; builder: LogBuilder } {
+  const directory = new SimulatedDirectory();
   const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
   return { directory, builder: builder.epoch(pages(1, 1)).sync().epoch(pages(2, 2)) };
 }

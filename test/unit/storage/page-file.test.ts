@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
 import { PageFile } from '../../../src/storage/page-file.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewal-page-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -57,7 +56,7 @@ test('what is missing, there already, no whole pages, or no regular file is refu
 });
 
 test('A4: the name of a new page file is synced with it, once, and that of an old one never', () => {
-  const directory = new FaultyDirectory(new MemoryDirectory());
+  const directory = new SimulatedDirectory();
   directory.create({ sync: false });
   for (const mode of ['create', 'write'] as const) {
     directory.done.length = 0;

@@ -7,9 +7,9 @@ import { connectWal } from '../../../src/connect.js';
 import { Control, SLEEP } from '../../../src/epoch/control.js';
 import { Lane } from '../../../src/lane/lane.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
+import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
 import { type OpenOptions, Wal } from '../../../src/wal.js';
-import { FaultyDirectory } from '../../support/faulty-directory.js';
 import { SteppedAtomics } from '../../support/stepped-atomics.js';
 
 const OPTIONS: OpenOptions = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false };
@@ -190,7 +190,7 @@ describe('an open log', () => {
 
   /** A place whose lock notes itself among the operations of its directory. */
   function locking() {
-    const directory = new FaultyDirectory(new MemoryDirectory());
+    const directory = new SimulatedDirectory();
     const lock = () => {
       directory.done.push('lock');
       return { release: () => void directory.done.push('release') };

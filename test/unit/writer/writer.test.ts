@@ -251,7 +251,7 @@ test.each(['closed', 'failed'])('a log that is %s takes no lock from a writer th
   writer.append(bytes(10));
   // As if the writer's thread stood between two steps of an append.
   expect(lane.lock.tryAcquire(writerId)).toBe(true);
-  if (end === 'failed') directory.failNext('sync');
+  if (end === 'failed') directory.fail({ on: 'sync', errno: 'EIO', times: 1 });
   await wal.close().catch(() => undefined);
   // Ports that were closed before this one have told it by now.
   const { port1 } = new MessageChannel();
