@@ -48,18 +48,18 @@ test('I7: one move of a mark wakes both of two waiters', async () => {
       control.writtenSeq.store(1);
       control.writtenTurn.announce();
     },
-    1,
+    1508,
   );
 }, 300_000);
 
 test('I7: one change of the state wakes both of two waiters', async () => {
-  await exploreWaiters('two waiters, one state', ({ control }) => control.setState(STATE.closed), 1);
+  await exploreWaiters('two waiters, one state', ({ control }) => control.setState(STATE.closed), 2654);
 }, 300_000);
 
 test('I7, I8: a commit that somebody waits for is written, however the flusher is about to sleep', async () => {
   await exploreLoop('one application, one flusher', {
     writers: [{ lane: 0, values: [1], waits: 'written' }],
-    statesMin: 1,
+    statesMin: 12033,
   });
 }, 300_000);
 
@@ -68,7 +68,7 @@ test('I1, I7, I8: an append into a full lane waits for the release and is woken 
     laneBytes: 256,
     writers: [{ lane: 0, values: [1, 2], withSize: true }],
     mayRest: true,
-    statesMin: 1,
+    statesMin: 70073,
   });
 }, 300_000);
 
@@ -77,6 +77,6 @@ test('I4, I7: a log that closes refuses an append or writes it, and closes', asy
     writers: [{ lane: 0, values: [1] }],
     closes: true,
     hasTimers: true,
-    statesMin: 1,
+    statesMin: 2397,
   });
 }, 300_000);
