@@ -117,8 +117,8 @@ export class WalWriter {
    * page's versions.
    *
    * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_RECORD_TOO_LARGE, ERR_WAL_CLOSED, ERR_WAL_POISONED,
-   *   ERR_WAL_EXHAUSTED, ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no space and the disk is
-   *   full); nothing was written then
+   *   ERR_WAL_EXHAUSTED, ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no
+   *   space and the disk is full); nothing was written then
    *
    * Durability: none yet. Await `commit.durable()` or `commit.written()`.
    * Threading: only the thread that connected.
