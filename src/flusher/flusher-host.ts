@@ -81,7 +81,7 @@ export class FlusherHost {
     await this.#ask({ kind: 'ticker', isTicking });
   }
 
-  /** Drains and ends the flusher. Settles when it has ended, also when it could not drain: then nobody writes any more. */
+  /** Drains and ends the flusher. Settles when it has ended, also when it could not drain: nobody writes any more. */
   async close(): Promise<void> {
     try {
       await this.#ask({ kind: 'close' });

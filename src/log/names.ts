@@ -14,7 +14,7 @@ export const LOCK_NAME = 'lock';
 /** Suffix of a file that is being made; whatever has it after a crash is removed by the next open. */
 export const UNFINISHED_SUFFIX = '.new';
 
-/** Whether a file of that name is being made. What is listed of a name that is no text names no file: it is not ours. */
+/** Whether a file of that name is being made. What is listed of a name that is no text names no file: not ours. */
 export function isUnfinishedName(name: string): boolean {
   return name.endsWith(UNFINISHED_SUFFIX) && !name.includes('\ufffd');
 }
