@@ -131,15 +131,16 @@ export class FlusherThread {
     try {
       if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
     } catch (thrown) {
-      throw this.#failUnlessFull(thrown, 'write the checkpoint record');
+      throw this.#failUnlessRefused(thrown, 'write the checkpoint record');
     }
     this.#release();
   }
 
-  /** After any error but a full disk it is not known what is on disk (A5), and nothing may go by it. */
-  #failUnlessFull(thrown: unknown, doing: string): WalError {
+  /** After an error it is not known what is on disk (A5), and nothing may go by it; but for a refusal. */
+  #failUnlessRefused(thrown: unknown, doing: string): WalError {
     const error = toWalError(thrown, doing);
-    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);
+    const isRefusal = error.code === 'ERR_WAL_STORAGE_FULL' || error.code === 'ERR_WAL_EXHAUSTED';
+    if (!isRefusal) this.#flusher.fail(error);
     return error;
   }
 
@@ -168,7 +169,7 @@ export class FlusherThread {
     } catch (thrown) {
       // On a full disk nothing was renamed: the rest is released at the next checkpoint. Otherwise the files of a log
       // might lose their order.
-      const error = this.#failUnlessFull(thrown, 'recycle log files');
+      const error = this.#failUnlessRefused(thrown, 'recycle log files');
       if (error.code !== 'ERR_WAL_STORAGE_FULL') throw error;
     }
     this.#orderSpare();

@@ -111,6 +111,16 @@ export function readCheckpointSlots(directory: Directory): CheckpointSlots {
   return { newest: valid[0], valid, damaged };
 }
 
+/** Makes what the slot of a generation holds durable, as far as the system still knows of it. */
+export function syncCheckpointSlot(directory: Directory, generation: number): void {
+  const file = directory.open(CHECKPOINT_NAMES[generation % 2] as string, 'write');
+  try {
+    file.sync();
+  } finally {
+    file.close();
+  }
+}
+
 /**
  * Writes a record into the slot of its generation.
  *

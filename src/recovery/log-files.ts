@@ -34,6 +34,8 @@ export interface LogFiles {
   /** Files that contradict their names or each other: no part of the log, and damage. */
   readonly refused: readonly DamageEntry[];
   readonly checkpoint: CheckpointRecord | undefined;
+  /** The other slot's record, if it is valid, too. */
+  readonly checkpointBefore: CheckpointRecord | undefined;
   readonly checkpointsDamaged: readonly { readonly name: string; readonly reason: string }[];
   /** Of the files, or of the checkpoint when no file has a header; undefined in an empty log. */
   readonly logId: number | undefined;
@@ -72,6 +74,7 @@ export function listLogFiles(directory: Directory): LogFiles {
     headerless: headerless.sort((one, other) => one.fileNumber - other.fileNumber),
     refused,
     checkpoint: slots.newest,
+    checkpointBefore: slots.valid[1],
     checkpointsDamaged: slots.damaged,
     logId: first?.logId ?? slots.newest?.logId,
     pageBytes: first?.pageBytes,

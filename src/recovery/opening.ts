@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { COUNTER_MAX, exhausted, INCARNATION_MAX } from '../base/counters.js';
 import { invalidArgument } from '../base/errors.js';
-import { type CheckpointRecord, writeCheckpointRecord } from '../log/checkpoint-record.js';
+import { type CheckpointRecord, syncCheckpointSlot, writeCheckpointRecord } from '../log/checkpoint-record.js';
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { OlderFile } from '../log/log-writer.js';
@@ -84,8 +84,7 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   const incarnation = scan.incarnationMax + 1;
   checkCounters(scan, fileNumber, incarnation);
   // From here on the directory changes, and every state in between is one that this function opens again.
-  // The record was read from the cache, too: files go by it, so it is made durable first. Its slot has its space (A9).
-  if (sync && scan.checkpoint !== undefined) writeCheckpointRecord(directory, scan.checkpoint, { sync });
+  if (sync && scan.checkpoint !== undefined) makeDurable(directory, scan, scan.checkpoint);
   removeUnfinished(directory);
   const asideNames = moveDamagedAside(directory, scan, { sync });
   const tail = tailAbove(directory, scan, sync ? scan.syncedThrough : scan.position.epoch);
@@ -108,6 +107,19 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
     checkpoint: scan.checkpoint,
     report,
   };
+}
+
+/**
+ * Makes the checkpoint record durable before files go by it: it was read from the cache, too (F10).
+ *
+ * Written again it could be torn, so only while the log could do with the record before it, from which it then starts.
+ * A log that starts further on has let files go by this one, and that happens behind its sync.
+ */
+function makeDurable(directory: Directory, { log, chain }: LogScan, record: CheckpointRecord): void {
+  const startEpoch = chain.files[0]?.file.header.start.epoch ?? Number.POSITIVE_INFINITY;
+  // Its slot has its space (A9).
+  if (startEpoch <= (log.checkpointBefore?.throughEpoch ?? 0)) writeCheckpointRecord(directory, record, { sync: true });
+  else syncCheckpointSlot(directory, record.generation);
 }
 
 /** What would be written beyond these could not be read again: a file of that number would not even be seen. */

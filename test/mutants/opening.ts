@@ -24,7 +24,7 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
   {
     name: 'F10: goes by a checkpoint record that need not be on disk',
     file: OPENING,
-    find: `  if (sync && scan.checkpoint !== undefined) writeCheckpointRecord(directory, scan.checkpoint, { sync });`,
+    find: `  if (sync && scan.checkpoint !== undefined) makeDurable(directory, scan, scan.checkpoint);`,
     replace: ``,
     killedBy: {
       file: 'test/unit/flusher/checkpoints.test.ts',

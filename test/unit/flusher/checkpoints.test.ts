@@ -119,6 +119,7 @@ describe('a checkpoint record that is not on disk', () => {
   test('A4: the name of a slot is on disk although the first write into it found a full disk', () => {
     const directory = new SimulatedDirectory();
     directory.create({ sync: false });
+    directory.done.length = 0;
     const record = { logId: 1, generation: 1, throughSeq: 1, throughEpoch: 1, syncedThrough: 1, wallClockMs: 1 };
     directory.fail({ on: 'write', errno: 'ENOSPC' });
     const write = () => writeCheckpointRecord(directory, { ...record, incarnation: 1 }, { sync: true });
