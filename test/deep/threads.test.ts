@@ -43,13 +43,19 @@ test.each([
   },
 );
 
+/** The changes of how many commits are moments: one from where the flusher sleeps, one from where it has just synced. */
+const COMMITS = 2;
+
 /** A flusher dies at a moment, with everybody waiting. */
-async function dieAt(name: string, death: Death, moment: Moment): Promise<boolean> {
+async function dieAt(name: string, death: Death, moment: Moment, commits?: number): Promise<boolean> {
   const db = join(folder, name);
   const log = await DoomedLog.open(db, moment);
-  if (!(await log.park())) {
-    await log.wal.close();
+  if (!(await log.park(commits))) {
+    // Not closed: its moment may come in there.
+    await log.end('terminate');
+    await log.failed;
     await log.leave();
+    await log.wal.close();
     return false;
   }
   await log.haveEverybodyWait();
@@ -62,7 +68,7 @@ test.each(['terminate', 'throw'] as const)(
   'F26: a flusher that ends by %s in front of any change of shared memory tells everybody',
   async (death) => {
     let change = 0;
-    while (await dieAt(`change-${change}`, death, { change })) change += 1;
+    while (await dieAt(`change-${change}`, death, { change }, COMMITS)) change += 1;
     console.log(`flusher: ${death} in front of each of ${change} changes`);
     expect(change).toBeGreaterThan(20);
   },

@@ -13,8 +13,6 @@ import { type Death, MORTAL_URLS, Mortal } from './mortality.js';
 const SETTINGS: OpenOptions = { pageSize: 512, lanes: 3, laneBytes: 65_536, logFileBytes: 2 ** 18, ticker: false };
 /** Longer than any test may take: who is not told makes the test fail. */
 const WAIT_MS = 600_000;
-/** Commits, with a rotation among them, after which a moment is not expected any more. */
-const ROUNDS_MAX = 8;
 /** Fills a lane so that the same does not fit again. */
 const FILLING_BYTES = 40_000;
 /** Lines of the control block (design/shared-memory.md). */
@@ -66,12 +64,16 @@ export class DoomedLog {
     return new DoomedLog(wal, mortal, threads);
   }
 
-  /** Appends until the flusher is parked; that commit waits to be durable. False when its moment does not come. */
-  async park(): Promise<boolean> {
+  /**
+   * Appends until the flusher is parked; that commit waits to be durable.
+   *
+   * @returns false when its moment does not come within `commits` commits; the default has a rotation among them
+   */
+  async park(commits = 8): Promise<boolean> {
     this.#mortal.arm();
     // Large, so that a few of them begin another file.
     for (let round = 0; !this.#mortal.isParked; round += 1) {
-      if (round === ROUNDS_MAX) return false;
+      if (round === commits) return false;
       const commit = this.wal.connect().append(operation(50_000));
       this.lastSeq = commit.seq;
       const durable = outcomeOf(commit.durable());
