@@ -154,7 +154,7 @@ export class ChainWalk {
   async run(): Promise<Chain> {
     const first = this.#candidates[0]?.file;
     if (first === undefined) return this.#chain({ isBroken: false, reason: 'there is no file', offset: 0 }, undefined);
-    if (first.header.start.epoch > this.#checkpointEpoch()) {
+    if (!this.#mayStartWith(first.header.start)) {
       return this.#chain({ isBroken: false, reason: 'the files before it are missing', offset: 0 }, first, true);
     }
     let index = 0;
@@ -199,8 +199,17 @@ export class ChainWalk {
     };
   }
 
-  #checkpointEpoch(): number {
-    return this.#log.checkpoint?.throughEpoch ?? 0;
+  /**
+   * Whether the store holds all that stands before `start`.
+   *
+   * A log that was taken up again from its checkpoint may have been at a later epoch than the record names: that is the
+   * last one that it covers for certain. The sequences say that nothing is missing.
+   */
+  #mayStartWith(start: LogPosition): boolean {
+    const covered = this.#log.checkpoint;
+    if (covered === undefined) return start.epoch === 0;
+    if (isRestart(start)) return start.nextSeq <= covered.throughSeq + 1;
+    return start.epoch <= covered.throughEpoch;
   }
 
   /**
@@ -212,8 +221,7 @@ export class ChainWalk {
   #startsAnew(next: ListedFile, end: ChainEnd): boolean {
     const { start } = next.header;
     const covered = this.#log.checkpoint;
-    if (covered === undefined || start.epoch > covered.throughEpoch || start.nextSeq > covered.throughSeq + 1)
-      return false;
+    if (covered === undefined || !this.#mayStartWith(start) || start.nextSeq > covered.throughSeq + 1) return false;
     const { file, end: position } = this.#files.at(-1) as ChainFile;
     if (isRestart(start) || this.#isAnyMissing(file.fileNumber, next.fileNumber)) return true;
     const bytes = file.bytes - end.offset;

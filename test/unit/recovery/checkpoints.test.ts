@@ -1,9 +1,11 @@
 // Checkpoints one after the other, within the same file: none of them may forget what an earlier one covered.
 
 import { expect, test } from 'vitest';
+import { openLog } from '../../../src/recovery/opening.js';
 import { scanLog } from '../../../src/recovery/scan.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
 import { openWalOn } from '../../../src/testing.js';
+import { LogBuilder, pages } from '../../support/log-builder.js';
 
 const FILE_BYTES = 65_536;
 const options = { pageSize: 512, logFileBytes: FILE_BYTES, ticker: false } as const;
@@ -30,4 +32,23 @@ test('R4: a checkpoint within a file does not forget the files that an earlier o
   const again = await openWalOn(directory, options);
   expect(again.recovery.lastSeq).toBe(6);
   await again.close();
+});
+
+test('R9: a log taken up again behind its checkpoint is found, although its end was at a later epoch than the record', async () => {
+  const directory = new MemoryDirectory();
+  const settings = { logFileBytes: FILE_BYTES, sync: true } as const;
+  // As under policy off: the record became durable, and the commits that it covers, but for the first three, did not.
+  new LogBuilder(directory, { fileBytes: FILE_BYTES })
+    .start()
+    .epoch(pages(1, 1))
+    .epoch(pages(1, 2))
+    .epoch(pages(1, 3))
+    .checkpoint(9, 1);
+  const opened = await openLog(directory, settings);
+  expect(opened.position).toMatchObject({ epoch: 3, nextSeq: 10 });
+  LogBuilder.resume(directory, opened, { fileBytes: FILE_BYTES }).epoch(pages(1, 10)).sync().mark();
+  const { verdict, damage, position } = await scanLog(directory);
+  expect([verdict, damage]).toEqual(['clean', []]);
+  expect(position).toMatchObject({ epoch: 4, nextSeq: 11 });
+  expect((await openLog(directory, settings)).report.lastSeq).toBe(10);
 });
