@@ -47,7 +47,7 @@ describe.each([
     expect(above.map(({ isMark }) => isMark)).toEqual(isClosed ? [true] : [false, false]);
   });
 
-  test('reports every flipped bit of one structure of each kind where it is, and applies nothing beyond it', async () => {
+  test('reports every flipped bit of one structure of each kind where it is, and applies nothing beyond it (F15, F16)', async () => {
     const flips = new BitFlips(corpus);
     for (const unit of oneOfEach(corpus, isClosed ? ['damage', 'torn', 'noted'] : ['torn'])) {
       const end = Math.min(unit.end, unit.offset + (MEANING_BYTES[unit.kind] ?? 128));

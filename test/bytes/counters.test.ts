@@ -69,7 +69,7 @@ async function recoveredSeqs(directory: MemoryDirectory): Promise<number[]> {
 
 const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
 
-describe.each(ENDS)('across %i', (end) => {
+describe.each(ENDS)('across %i (F33)', (end) => {
   const before = end - 5;
 
   test.each<[string, Start]>([
@@ -233,7 +233,7 @@ test('page numbers, sizes, tokens, snapshots and operation codes of any width co
   expect([...into.keys()].sort((a, b) => a - b)).toEqual([...numbers].sort((a, b) => a - b));
 });
 
-describe('in front of 2^53', () => {
+describe('in front of 2^53 (F33)', () => {
   test('commits are refused when the sequences are used up, and none that was taken is lost', async () => {
     const directory = startingAt({ nextSeq: COUNTER_MAX - 5, epoch: 7 });
     const wal = await openWalOn(directory, WAL_OPTIONS);

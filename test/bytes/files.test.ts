@@ -56,7 +56,7 @@ async function expectRefused(copy: Copy, files: readonly string[], what: string)
 }
 
 describe('R4: log files', () => {
-  test('one, or two, deleted are a gap, or the log is what it was before the newest', async () => {
+  test('one, or two, deleted are a gap, or the log is what it was before the newest (F20)', async () => {
     const sets = names.flatMap((one, index) => [[one], ...names.slice(index + 1).map((other) => [one, other])]);
     for (const gone of sets) {
       const copy = fork(corpus.directory);

@@ -46,7 +46,7 @@ test('without a mutation every killer passes', async () => {
 }, 600_000);
 
 test(
-  'every mutant is killed by the test named for it',
+  'every mutant is killed by the test named for it (F44)',
   async () => {
     const survivors: string[] = [];
     const rows: string[] = [];

@@ -125,7 +125,7 @@ describe.skipIf(reason !== undefined)('a full disk', () => {
 });
 
 describe.skipIf(reason !== undefined)('a disk that refuses', () => {
-  test('a read-only file system is a typed error, and the log on it can be inspected', async () => {
+  test('a read-only file system is a typed error, and the log on it can be inspected (F14)', async () => {
     await makeLog();
     const view = join(folder, 'view');
     mountReadOnly(view, disk);
@@ -164,7 +164,7 @@ describe.skipIf(reason !== undefined)('a disk that refuses', () => {
 });
 
 describe.skipIf(reason !== undefined)('a limit of the process', () => {
-  test('on the size of files is a typed error, and the log opens without it', async () => {
+  test('on the size of files is a typed error, and the log opens without it (F14)', async () => {
     await makeLog();
     const before = readdirSync(`${db}-wal`)
       .filter((name) => !name.startsWith('spare-'))
@@ -181,7 +181,7 @@ describe.skipIf(reason !== undefined)('a limit of the process', () => {
     await expectRecovered();
   });
 
-  test('on descriptors, whoever meets it, is a typed error, and the log opens with enough', async () => {
+  test('on descriptors, whoever meets it, is a typed error, and the log opens with enough (F14)', async () => {
     await makeLog();
     const codes: unknown[] = [];
     for (const descriptorsLeft of [0, 1, 3, 6, 12, 90]) {

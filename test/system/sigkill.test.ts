@@ -11,7 +11,7 @@ import { testSeed } from '../support/workload-check.js';
 const CYCLES = 8;
 
 test.skipIf(process.platform === 'win32')(
-  'a killed replay loses no acknowledged transaction, and keeps no part of any',
+  'a killed replay loses no acknowledged transaction, and keeps no part of any (F27)',
   async () => {
     const seed = testSeed('sigkill');
     const folder = scratchFolder('sigkill');

@@ -64,7 +64,7 @@ describe.skipIf(reason !== undefined)('the syncs of a log', () => {
     await expectRecovered();
   });
 
-  test('a log file is named with its header synced, and the name is synced before commits in it are', async () => {
+  test('a log file is named with its header synced, and the name is synced before commits in it are (F06)', async () => {
     const check = new WorkloadCheck(db, acks);
     await runWorkload(plan({ fsync: 'full' }));
     await expectRecovered(check);
@@ -148,7 +148,7 @@ describe.skipIf(reason !== undefined)('the other policies, and replay', () => {
 
 describe.skipIf(reason !== undefined)('a log whose system calls fail', () => {
   // Each thread counts its own calls, and the flusher's are all syncs of log files.
-  test.each([2, 4])('fails for good when sync number %i fails: outcomes are unknown', async (when) => {
+  test.each([2, 4])('fails for good when sync number %i fails: outcomes are unknown (F08)', async (when) => {
     const settings = { fsync: 'full', logFileBytes: 2 ** 22 } as const;
     const { trace, events } = await traced(plan(settings, { windowMax: 1 }), `fdatasync:error=EIO:when=${when}`);
     expect(trace.segmentSyncs.filter(({ isInjected }) => isInjected)).toHaveLength(1);
@@ -176,7 +176,7 @@ describe.skipIf(reason !== undefined)('a log whose system calls fail', () => {
     await expectCarriedOn();
   });
 
-  test('a disk that is full for a while stalls it, and nothing is lost when it resumes', async () => {
+  test('a disk that is full for a while stalls it, and nothing is lost when it resumes (F11)', async () => {
     const inject = ['pwrite64:error=ENOSPC:when=4..9', 'pwritev:error=ENOSPC:when=4..9'];
     const { trace, events } = await traced(plan({ fsync: 'full', logFileBytes: 2 ** 20 }), ...inject);
     expect(trace.calls.filter(({ isInjected }) => isInjected).length).toBeGreaterThanOrEqual(6);

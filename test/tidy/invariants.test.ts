@@ -3,10 +3,9 @@
 // are I (concurrency), R (recovery), C (checkpoint) and M (modes).
 
 import { readdirSync } from 'node:fs';
-import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { PACKAGE_ROOT, readPackageFile, readSources } from '../support/package-root.js';
-import { parse, walk } from './syntax.js';
+import { readTitles } from './syntax.js';
 
 /** Documents that must define invariants of their letter; the others of their folder may. */
 const HOMES = { I: 'concurrency.md', R: 'recovery.md' } as const;
@@ -25,21 +24,6 @@ function definedIds(): string[] {
   const ids = readDefinitions().map(({ id }) => id);
   expect(ids, 'ids that design/*.md define').not.toHaveLength(0);
   return ids;
-}
-
-/** First arguments of `test`, `it` and `describe` in every form (`test.each(...)(title)`); this folder proves none. */
-function readTitles(): string[] {
-  const titles: string[] = [];
-  for (const source of readSources('test').filter(({ path }) => !path.startsWith('test/tidy/'))) {
-    walk(parse(source), (node) => {
-      if (!ts.isCallExpression(node) || !/^(test|it|describe)\b/.test(node.expression.getText())) return;
-      const [title] = node.arguments;
-      if (title !== undefined && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) {
-        titles.push(title.getText());
-      }
-    });
-  }
-  return titles;
 }
 
 function cites(text: string, id: string): boolean {
@@ -63,12 +47,14 @@ test('every invariant is cited in the sources', () => {
 });
 
 test('every invariant is in the title of a test', () => {
-  const titles = readTitles();
+  const titles = readTitles().map(({ title }) => title);
   expect(definedIds().filter((id) => !titles.some((title) => cites(title, id)))).toEqual([]);
 });
 
 test('no title starts with an invariant that is not defined', () => {
   const ids = definedIds();
-  const cited = readTitles().flatMap((title) => [...title.matchAll(/^['"`]([IRCM]\d+)\b/g)].map(([, id]) => id ?? ''));
+  const cited = readTitles().flatMap(({ title }) =>
+    [...title.matchAll(/^['"`]([IRCM]\d+)\b/g)].map(([, id]) => id ?? ''),
+  );
   expect(cited.filter((id) => !ids.includes(id))).toEqual([]);
 });

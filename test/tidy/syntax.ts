@@ -1,7 +1,7 @@
 // Sources as syntax trees, for the tests of this folder. Syntax only, no types: fast, and nothing has to compile.
 
 import ts from 'typescript';
-import type { Source } from '../support/package-root.js';
+import { readSources, type Source } from '../support/package-root.js';
 
 /** The tree of one source; nodes know their parents. */
 export function parse({ path, text }: Source): ts.SourceFile {
@@ -20,4 +20,19 @@ export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
 export function placeOf(node: ts.Node): string {
   const file = node.getSourceFile();
   return `${file.fileName}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+}
+
+/** First arguments of `test`, `it` and `describe` in every form (`test.each(...)(title)`); this folder proves nothing. */
+export function readTitles(): { readonly path: string; readonly title: string }[] {
+  const titles: { path: string; title: string }[] = [];
+  for (const source of readSources('test').filter(({ path }) => !path.startsWith('test/tidy/'))) {
+    walk(parse(source), (node) => {
+      if (!ts.isCallExpression(node) || !/^(test|it|describe)\b/.test(node.expression.getText())) return;
+      const [title] = node.arguments;
+      if (title !== undefined && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) {
+        titles.push({ path: source.path, title: title.getText() });
+      }
+    });
+  }
+  return titles;
 }

@@ -74,7 +74,7 @@ describe('a checkpoint of attached pages', () => {
     expect(done.slice(-3)).toEqual(['write 1=9 behind 3', 'sync', 'free 3']);
   });
 
-  test('A5: a sync of the page file that failed frees no log and is final', async () => {
+  test('A5: a sync of the page file that failed frees no log and is final (F39)', async () => {
     const { pages, done, hooks, write } = await attached();
     write(1, 7);
     hooks.onSync = () => {

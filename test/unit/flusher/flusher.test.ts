@@ -225,7 +225,7 @@ describe('a failure', () => {
     },
   );
 
-  test('of a sync because the disk is full is as final as any other', async () => {
+  test('of a sync because the disk is full is as final as any other (F09)', async () => {
     const directory = new SimulatedDirectory();
     const rig = await Rig.open({ directory });
     rig.append(onePage(1));

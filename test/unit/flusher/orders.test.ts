@@ -157,7 +157,7 @@ function indexOf(act: () => void): number {
 }
 
 describe('a checkpoint', () => {
-  test('a checkpoint record is synced before the first file below it is recycled', async () => {
+  test('a checkpoint record is synced before the first file below it is recycled (F40)', async () => {
     const directory = new SimulatedDirectory();
     const wal = await openWalOn(directory, OPTIONS);
     const writer = wal.connect();

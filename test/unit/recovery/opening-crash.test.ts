@@ -12,7 +12,7 @@ import { crashPointsOf, linesOf, syncAll } from '../../support/simulated-disk.js
 const SEED = Number(process.env.WAL_TEST_SEED ?? 20_261_120);
 
 describe.each([false, true])('with a spare: %s', (withSpare) => {
-  test('R9: a crash at every operation of an opening keeps every synced commit and a prefix of the others', async () => {
+  test('R9: a crash at every operation of an opening keeps every synced commit and a prefix of the others (F41)', async () => {
     await checkCrashesOfOpening(withSpare, SEED);
   });
 });

@@ -59,7 +59,7 @@ describe('page files', () => {
     });
   });
 
-  test('R11: recovering twice gives the same bytes and never changes the log', async () => {
+  test('R11: recovering twice gives the same bytes and never changes the log (F38)', async () => {
     writeFileSync(db, '');
     log()
       .epoch(pages(1, 1), pages(3, 3))
