@@ -36,11 +36,13 @@ function drain({ control, exitFlushMs, askToFlush }: OpenLog): void {
   const deadlineMs = monotonicMs() + exitFlushMs;
   for (;;) {
     const turn = control.durableTurn.load();
+    // Before the mark, which the flusher moves before it ends: a log that has ended has the mark it will always have.
+    const hasEnded = control.hasEnded();
     const left = lastSeq - control.durableSeq.load();
     if (left <= 0) return;
     const leftMs = deadlineMs - monotonicMs();
     // A log that is closing is still draining.
-    if (leftMs <= 0 || control.hasEnded()) {
+    if (leftMs <= 0 || hasEnded) {
       process.stderr.write(`lanewal: the process exited before ${left} commit(s) were durable.\n`);
       return;
     }

@@ -176,6 +176,16 @@ describe.skipIf(reason !== undefined)('a log whose system calls fail', () => {
     await expectCarriedOn();
   });
 
+  test('notices nothing of calls that are interrupted (F13)', async () => {
+    const inject = ['pwrite64:error=EINTR:when=2+3', 'fdatasync:error=EINTR:when=2+3'];
+    const { trace, events } = await traced(plan({ fsync: 'full' }), ...inject);
+    expect(trace.calls.filter(({ isInjected }) => isInjected).length).toBeGreaterThan(2);
+    expect(events.filter(({ event }) => event === 'failed' || event === 'stalled' || event === 'refused')).toEqual([]);
+    const outcomes = outcomesOf(events);
+    expect(outcomes.flatMap(({ waitErrors, appendErrors }) => [...waitErrors, ...appendErrors])).toEqual([]);
+    await expectCarriedOn();
+  });
+
   test('a disk that is full for a while stalls it, and nothing is lost when it resumes (F11)', async () => {
     const inject = ['pwrite64:error=ENOSPC:when=4..9', 'pwritev:error=ENOSPC:when=4..9'];
     const { trace, events } = await traced(plan({ fsync: 'full', logFileBytes: 2 ** 20 }), ...inject);
