@@ -60,7 +60,11 @@ def mapped(folder):
     files = []
     names = sorted((name for name in os.listdir(folder) if name.endswith('.wal')), reverse=True)
     for name in names[:2]:
-        file = os.open(os.path.join(folder, name), os.O_RDONLY)
+        try:
+            file = os.open(os.path.join(folder, name), os.O_RDONLY)
+        except FileNotFoundError:
+            # Renamed or removed since it was listed: the log goes on meanwhile.
+            continue
         size = os.fstat(file).st_size // 4096 * 4096
         address = libc.mmap(None, size, 1, 1, file, ctypes.c_int64(0)) if size > 0 else None
         files.append((file, size, address, list(extents(file))))
