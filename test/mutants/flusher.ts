@@ -5,6 +5,7 @@ import type { Mutant } from '../support/mutation.js';
 const FLUSHER = 'src/flusher/flusher.ts';
 const LANES = 'src/flusher/lanes.ts';
 const THREAD = 'src/flusher/flusher-thread.ts';
+const LOOP = 'src/flusher/flusher-loop.ts';
 const FLUSHER_TEST = 'test/unit/flusher/flusher.test.ts';
 const SYNC_TEST = 'test/unit/flusher/sync.test.ts';
 const REAPING_TEST = 'test/unit/flusher/reaping.test.ts';
@@ -362,7 +363,7 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'I8: looks for work before it says how it sleeps',
-    file: THREAD,
+    file: LOOP,
     find: `      this.#control.flusherSleep.store(next.sleep);
       const again = this.#flusher.step(monotonicMs());`,
     replace: `      const again = this.#flusher.step(monotonicMs());
@@ -387,18 +388,35 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'A5: goes on when a checkpoint record could not be synced',
     file: THREAD,
-    find: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
+    find: `    if (!isRefusal) this.#flusher.fail(error);`,
     replace: ``,
     killedBy: { file: CHECKPOINTS_TEST, title: 'A5: fails the log when its sync failed, and lets no file go' },
   },
   {
     name: 'recycling on a disk that is full fails the log',
     file: THREAD,
-    find: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
+    find: `    if (!isRefusal) this.#flusher.fail(error);`,
     replace: `    this.#flusher.fail(error);`,
     killedBy: {
       file: 'test/unit/writer/writer.test.ts',
       title: 'releases what an earlier one left, and that of a broken directory',
+    },
+  },
+  {
+    name: 'a checkpoint record without a number fails the log',
+    file: THREAD,
+    find: `    if (!isRefusal) this.#flusher.fail(error);`,
+    replace: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
+    killedBy: { file: 'test/bytes/counters.test.ts', title: 'a file number or a generation that is used up' },
+  },
+  {
+    name: 'I6: a log that ends takes its live writers for dead',
+    file: THREAD,
+    find: `    this.#writers.clear();`,
+    replace: ``,
+    killedBy: {
+      file: 'test/unit/writer/writer.test.ts',
+      title: 'a log that is closed takes no lock from a writer that lives',
     },
   },
   {

@@ -4,6 +4,7 @@ import type { Mutant } from '../support/mutation.js';
 
 const WRITER = 'src/lane/lane-writer.ts';
 const READER = 'src/lane/lane-reader.ts';
+const COUNTERS_TEST = 'test/bytes/counters.test.ts';
 const LANE_TEST = 'test/unit/lane/lane.test.ts';
 const PUBLISH_TEST = 'test/unit/lane/publish.test.ts';
 const SEALING_TEST = 'test/unit/epoch/sealing.test.ts';
@@ -77,18 +78,22 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I3: sets no guard',
     file: WRITER,
-    find: `    guard.store(sequences.commitSeqNext.load());`,
+    find: `    guard.store(seen);`,
     replace: ``,
     killedBy: EVERY_SEAL,
   },
   {
     name: 'I3: takes the sequence before it sets the guard',
     file: WRITER,
-    find: `    guard.store(sequences.commitSeqNext.load());
+    find: `    guard.store(seen);
     // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
     if (!sequences.isOpen()) {
       guard.store(GUARD_IDLE);
       return 'closed';
+    }
+    if (seen > COUNTER_MAX) {
+      guard.store(GUARD_IDLE);
+      return 'exhausted';
     }
     const commitSeq = sequences.commitSeqNext.increment();`,
     replace: `    if (!sequences.isOpen()) return 'closed';
@@ -99,8 +104,8 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I3: sets the guard above the sequence',
     file: WRITER,
-    find: `    guard.store(sequences.commitSeqNext.load());`,
-    replace: `    guard.store(sequences.commitSeqNext.load() + 1);`,
+    find: `    guard.store(seen);`,
+    replace: `    guard.store(seen + 1);`,
     killedBy: EVERY_SEAL,
   },
   {
@@ -129,13 +134,34 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I4: looks at the state before it sets the guard',
     file: WRITER,
-    find: `    guard.store(sequences.commitSeqNext.load());
+    find: `    guard.store(seen);
     // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
     if (!sequences.isOpen()) {`,
     replace: `    const isOpen = sequences.isOpen();
-    guard.store(sequences.commitSeqNext.load());
+    guard.store(seen);
     if (!isOpen) {`,
     killedBy: ORDER,
+  },
+  {
+    name: 'takes a sequence that cannot be written when another writer took the last at the same time',
+    file: WRITER,
+    find: `    if (seen > COUNTER_MAX) {`,
+    replace: `    if (seen > Number.MAX_SAFE_INTEGER) {`,
+    killedBy: {
+      file: COUNTERS_TEST,
+      title: 'writers that look at the same time take no sequence that cannot be written',
+    },
+  },
+  {
+    name: 'leaves the guard set when the sequences are used up',
+    file: WRITER,
+    find: `      guard.store(GUARD_IDLE);
+      return 'exhausted';`,
+    replace: `      return 'exhausted';`,
+    killedBy: {
+      file: COUNTERS_TEST,
+      title: 'writers that look at the same time take no sequence that cannot be written',
+    },
   },
   {
     name: 'I4: leaves the guard set when it refuses',

@@ -107,9 +107,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'keeps what a rotation left unfinished on a full disk',
     file: WRITER,
-    find: `    if (spare === undefined) this.#removeLeftover(unfinished);
-    else`,
-    replace: `    if (spare !== undefined)`,
+    find: `    if (spare === undefined) this.#removeLeftover(unfinished);`,
+    replace: ``,
     killedBy: {
       file: 'test/unit/flusher/flusher.test.ts',
       title: 'during a rotation stalls the log, and the rotation starts over',
@@ -146,15 +145,15 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'a checkpoint within the newest file covers nothing of what earlier ones let go',
     file: WRITER,
-    find: `        this.#releasedEpoch = Math.max(this.#releasedEpoch, file.endEpoch);`,
+    find: `    this.#releasedEpoch = this.epochThrough(throughSeq);`,
     replace: ``,
     killedBy: { file: CHECKPOINTS_TEST, title: 'a checkpoint within the newest file covers what earlier ones let go' },
   },
   {
     name: 'a file that came back and is let go again takes from what is covered',
     file: WRITER,
-    find: `        this.#releasedEpoch = Math.max(this.#releasedEpoch, file.endEpoch);`,
-    replace: `        this.#releasedEpoch = file.endEpoch;`,
+    find: `    this.#releasedEpoch = this.epochThrough(throughSeq);`,
+    replace: `    this.#releasedEpoch = this.#olderFiles.filter(isFree).at(-1)?.endEpoch ?? this.#releasedEpoch;`,
     killedBy: { file: CHECKPOINTS_TEST, title: 'a file below the checkpoint that came back and is let go again' },
   },
   {
@@ -174,10 +173,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'takes the last spare, which is the reserve',
     file: POOL,
-    find: `    if (this.#indexes.length < SPARES_WANTED) return undefined;
-    return`,
-    replace: `    if (this.#indexes.length < 1) return undefined;
-    return`,
+    find: `    return this.#indexes.length < SPARES_WANTED ?`,
+    replace: `    return this.#indexes.length < 1 ?`,
     killedBy: { file: POOL_TEST, title: 'gives away the oldest, never the last' },
   },
   {
@@ -209,8 +206,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'writes every checkpoint record over the one before it',
     file: RECORD,
-    find: `CHECKPOINT_NAMES[record.generation % 2]`,
-    replace: `CHECKPOINT_NAMES[0]`,
+    find: `  const name = CHECKPOINT_NAMES[generation % 2] as string;`,
+    replace: `  const name = CHECKPOINT_NAMES[0] as string;`,
     killedBy: { file: RECORD_TEST, title: 'the two slots are written in turn, and the newest valid one counts' },
   },
   {

@@ -10,6 +10,8 @@ const OPENING_TEST = 'test/unit/recovery/opening.test.ts';
 const DAMAGE_TEST = 'test/unit/recovery/damage.test.ts';
 const EVIDENCE_TEST = 'test/unit/recovery/evidence.test.ts';
 
+const COUNTERS_TEST = 'test/bytes/counters.test.ts';
+
 const EVERY_CRASH = {
   file: CRASH_TEST,
   title: 'R9: a crash at every operation of an opening keeps every synced commit',
@@ -30,6 +32,44 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
       file: 'test/unit/flusher/checkpoints.test.ts',
       title: 'F10: a crash at every operation of a checkpoint, and a power cut behind the next opening',
     },
+  },
+  {
+    name: 'writes the checkpoint record again although files have gone by it: torn, it leaves a gap',
+    file: OPENING,
+    find: `  if (startEpoch <= (log.checkpointBefore?.throughEpoch ?? 0)) writeCheckpointRecord`,
+    replace: `  if (startEpoch >= 0 || log.checkpointBefore) writeCheckpointRecord`,
+    killedBy: {
+      file: 'test/crash/crash-states.test.ts',
+      title: "R1, R9: under 'full' no crash state breaks a promise",
+    },
+  },
+  {
+    name: 'opens a log whose commit sequences are used up',
+    file: OPENING,
+    find: `  if (position.nextSeq > COUNTER_MAX) throw exhausted('commit sequence', { nextSeq: position.nextSeq });`,
+    replace: ``,
+    killedBy: { file: COUNTERS_TEST, title: 'a log that has no commit sequence left is not opened' },
+  },
+  {
+    name: 'opens a log whose epochs are used up',
+    file: OPENING,
+    find: `  if (position.epoch > COUNTER_MAX) throw exhausted('epoch', { epoch: position.epoch });`,
+    replace: ``,
+    killedBy: { file: COUNTERS_TEST, title: 'a log that has no epoch left is not opened' },
+  },
+  {
+    name: 'opens a log whose file numbers are used up',
+    file: OPENING,
+    find: `  if (fileNumber > COUNTER_MAX) throw exhausted('file number', { fileName: logFileName(fileNumber - 1) });`,
+    replace: ``,
+    killedBy: { file: COUNTERS_TEST, title: 'a log that has no file number left is not opened' },
+  },
+  {
+    name: 'opens a log whose incarnations are used up',
+    file: OPENING,
+    find: `  if (incarnation > INCARNATION_MAX) throw exhausted('incarnation', { incarnation: incarnation - 1 });`,
+    replace: ``,
+    killedBy: { file: COUNTERS_TEST, title: 'a log that has no incarnation left is not opened' },
   },
   {
     name: 'R9: writes the header, and gives the file its name, before the tail is copied',
@@ -179,8 +219,8 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
   {
     name: 'uses a file number again',
     file: OPENING,
-    find: `const fileNumber = Math.max(0, ...scan.log.fileNumbers) + 1;`,
-    replace: `const fileNumber = Math.max(0, ...scan.log.files.map((file) => file.fileNumber)) + 1;`,
+    find: `[...scan.log.fileNumbers].reduce(`,
+    replace: `scan.log.files.map((file) => file.fileNumber).reduce(`,
     killedBy: { file: DAMAGE_TEST, title: 'with a lost header that hold newer segments are damage' },
   },
   {

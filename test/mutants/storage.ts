@@ -2,6 +2,7 @@
 
 import type { Mutant } from '../support/mutation.js';
 
+const CALL = 'src/storage/system-call.ts';
 const NODE = 'src/storage/node-directory.ts';
 const LOCK = 'src/storage/lock.ts';
 const PAGES = 'src/storage/page-file.ts';
@@ -12,14 +13,14 @@ const PAGES_TEST = 'test/unit/storage/page-file.test.ts';
 export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'ignores a short write',
-    file: NODE,
+    file: CALL,
     find: `  while (index < rest.length) {`,
     replace: `  if (index < rest.length) {`,
     killedBy: { file: CONTRACT, title: 'F12: short writes continue where they stopped' },
   },
   {
     name: 'goes on behind a short write as if it had been whole',
-    file: NODE,
+    file: CALL,
     find: `        rest[index] = piece.subarray(count);
         break;`,
     replace: `        index += 1;
@@ -28,14 +29,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'writes for ever what the system does not take',
-    file: NODE,
+    file: CALL,
     find: `    if (count <= 0) throw new Error('the system wrote nothing and gave no reason');`,
     replace: `    if (count <= 0) return;`,
     killedBy: { file: CONTRACT, title: 'F12: a write that makes no progress is an error, not a loop' },
   },
   {
     name: 'takes a short read for the end of the file',
-    file: NODE,
+    file: CALL,
     find: `    if (count === 0) break;
     done += count;`,
     replace: `    done += count;
@@ -45,9 +46,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'swallows EIO on read',
     file: NODE,
-    find: `    return attempt('read the file', this.#path, () => readFully(fd, target, position), { position });`,
+    find: `    return attempt(
+      'read the file',
+      this.#path,
+      () => readFully((rest, at) => fs.readSync(fd, rest, 0, rest.length, at), target, position),
+      { position },
+    );`,
     replace: `    try {
-      return readFully(fd, target, position);
+      return readFully((rest, at) => fs.readSync(fd, rest, 0, rest.length, at), target, position);
     } catch {
       return 0;
     }`,

@@ -15,8 +15,8 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     name: 'I7: an append loads the turn behind its look for space',
     file: WRITER,
     find: `        const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));`,
-    replace: `        const result = attempt.try(Math.max(leftMs, LOCK_WAIT_MS_MIN));
+        const result = attempt.try(lockMs);`,
+    replace: `        const result = attempt.try(lockMs);
         const turn = this.#control.writtenTurn.load();`,
     killedBy: { file: ORDERS_TEST, title: 'I7: an append sleeps through no release of space' },
   },
@@ -28,6 +28,16 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     replace: `        const result = attempt.try(0);
         const turn = this.#control.writtenTurn.load();`,
     killedBy: { file: ORDERS_TEST, title: 'I7: an append without blocking sleeps through no release of space' },
+  },
+  {
+    name: 'F26: an append waits on for a log that has failed',
+    file: WRITER,
+    find: `        if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);`,
+    replace: ``,
+    killedBy: {
+      file: 'test/threads/flusher-deaths.test.ts',
+      title: 'F26: tells an append that waits for the lock of a dead writer',
+    },
   },
   {
     name: 'an append that waits for space asks for none',
@@ -85,7 +95,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'claims room for a jumbo without the lock',
     file: WRITER,
-    find: `    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS_MIN)) return false;
+    find: `    if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS)) return false;
     try {`,
     replace: `    jumboLock.tryAcquire(this.#writerId);
     try {`,
@@ -108,9 +118,19 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'forgets the sizes of the log it opened',
     file: 'src/start.ts',
-    find: `  for (const [space, pages] of opened.sizes) control.setSizePages(space, pages);`,
+    find: `    if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);`,
     replace: ``,
     killedBy: { file: WRITER_TEST, title: 'as a jumbo takes the commit as it was when it was called' },
+  },
+  {
+    name: 'takes in the size of a space that no writer has',
+    file: 'src/start.ts',
+    find: `    if (space < SPACE_COUNT_MAX) control`,
+    replace: `    control`,
+    killedBy: {
+      file: 'test/bytes/counters.test.ts',
+      title: 'a size of a space that no writer has is passed over',
+    },
   },
   {
     name: 'an opening counts the generations of checkpoint records anew',

@@ -10,7 +10,7 @@ import { readPackageFile } from '../support/package-root.js';
 import { parse, walk } from './syntax.js';
 
 /** Never less: a law that had a mutant keeps one. */
-const COUNT_MIN = 282;
+const COUNT_MIN = 293;
 
 test('every mutant fits its source in exactly one place, changes it, and compiles', () => {
   const texts = new Map([...new Set(MUTANTS.map(({ file }) => file))].map((file) => [file, readPackageFile(file)]));
@@ -69,6 +69,6 @@ function titlesIn(path: string): string[] {
 
 /** Whether a test with this title can be called so that it begins with `start`. */
 function begins(title: string, start: string): boolean {
-  const [fixed = ''] = title.split(/%[a-z]/);
+  const [fixed = ''] = title.split(/%[a-z]|\$[a-z]+/);
   return fixed.length === title.length ? title.startsWith(start) : start.startsWith(fixed) || fixed.startsWith(start);
 }
