@@ -431,7 +431,7 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     file: 'src/flusher/flusher-host.ts',
     find: `    if (state !== STATE.closed && !this.#isFailureTold) {`,
     replace: `    if (state === STATE.stalled && !this.#isFailureTold) {`,
-    killedBy: { file: 'test/threads/deaths.test.ts', title: 'by throw fails the log and everybody is told' },
+    killedBy: { file: 'test/threads/deaths.test.ts', title: 'by throw, asleep, fails the log and everybody is told' },
   },
   {
     name: 'takes a checkpoint of commits that are not durable',
