@@ -202,14 +202,11 @@ export class ChainWalk {
   /**
    * Whether the store holds all that stands before `start`.
    *
-   * A log that was taken up again from its checkpoint may have been at a later epoch than the record names: that is the
-   * last one that it covers for certain. The sequences say that nothing is missing.
+   * The sequences say so, not the epochs: the record names the last epoch that it covered for certain when it was
+   * written, and a file that ends with the epoch behind it, or a log that was taken up again, may be covered as well.
    */
   #mayStartWith(start: LogPosition): boolean {
-    const covered = this.#log.checkpoint;
-    if (covered === undefined) return start.epoch === 0;
-    if (isRestart(start)) return start.nextSeq <= covered.throughSeq + 1;
-    return start.epoch <= covered.throughEpoch;
+    return start.nextSeq <= (this.#log.checkpoint?.throughSeq ?? 0) + 1;
   }
 
   /**
@@ -220,8 +217,7 @@ export class ChainWalk {
    */
   #startsAnew(next: ListedFile, end: ChainEnd): boolean {
     const { start } = next.header;
-    const covered = this.#log.checkpoint;
-    if (covered === undefined || !this.#mayStartWith(start) || start.nextSeq > covered.throughSeq + 1) return false;
+    if (this.#log.checkpoint === undefined || !this.#mayStartWith(start)) return false;
     const { file, end: position } = this.#files.at(-1) as ChainFile;
     if (isRestart(start) || this.#isAnyMissing(file.fileNumber, next.fileNumber)) return true;
     const bytes = file.bytes - end.offset;

@@ -116,9 +116,9 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
  * A log that starts further on has let files go by this one, and that happens behind its sync.
  */
 function makeDurable(directory: Directory, { log, chain }: LogScan, record: CheckpointRecord): void {
-  const startEpoch = chain.files[0]?.file.header.start.epoch ?? Number.POSITIVE_INFINITY;
+  const startSeq = chain.files[0]?.file.header.start.nextSeq ?? Number.POSITIVE_INFINITY;
   // Its slot has its space (A9).
-  if (startEpoch <= (log.checkpointBefore?.throughEpoch ?? 0)) writeCheckpointRecord(directory, record, { sync: true });
+  if (startSeq <= (log.checkpointBefore?.throughSeq ?? 0) + 1) writeCheckpointRecord(directory, record, { sync: true });
   else syncCheckpointSlot(directory, record.generation);
 }
 

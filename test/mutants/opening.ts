@@ -36,8 +36,8 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
   {
     name: 'writes the checkpoint record again although files have gone by it: torn, it leaves a gap',
     file: OPENING,
-    find: `  if (startEpoch <= (log.checkpointBefore?.throughEpoch ?? 0)) writeCheckpointRecord`,
-    replace: `  if (startEpoch >= 0 || log.checkpointBefore) writeCheckpointRecord`,
+    find: `  if (startSeq <= (log.checkpointBefore?.throughSeq ?? 0) + 1) writeCheckpointRecord`,
+    replace: `  if (startSeq >= 0 || log.checkpointBefore) writeCheckpointRecord`,
     killedBy: {
       file: 'test/crash/crash-states.test.ts',
       title: "R1, R9: under 'full' no crash state breaks a promise",

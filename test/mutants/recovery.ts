@@ -94,7 +94,7 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'R4: does not miss the first files',
     file: WALK,
-    find: `if (first.header.start.epoch > this.#checkpointEpoch()) {`,
+    find: `if (!this.#mayStartWith(first.header.start)) {`,
     replace: `if (first.header.start.epoch < 0) {`,
     killedBy: MISSING,
   },
@@ -181,10 +181,19 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'R4: takes up the chain above the checkpoint',
     file: WALK,
-    find: `    if (covered === undefined || start.epoch > covered.throughEpoch || start.nextSeq > covered.throughSeq + 1)
-      return false;`,
-    replace: `    if (covered === undefined) return false;`,
+    find: `this.#log.checkpoint === undefined || !this.#mayStartWith(start)) return false;`,
+    replace: `this.#log.checkpoint === undefined) return false;`,
     killedBy: { file: EVIDENCE_TEST, title: 'R4: the chain starts anew only at or below the checkpoint' },
+  },
+  {
+    name: 'R9: goes by the epoch of the checkpoint record, not by its sequence',
+    file: WALK,
+    find: `    return start.nextSeq <= (this.#log.checkpoint?.throughSeq ?? 0) + 1;`,
+    replace: `    return start.epoch <= (this.#log.checkpoint?.throughEpoch ?? 0);`,
+    killedBy: {
+      file: 'test/unit/recovery/checkpoints.test.ts',
+      title: 'R4: files that hold nothing above the checkpoint may go, whatever epoch its record names',
+    },
   },
   {
     name: 'R1: does not know the place where a log was taken up again above its checkpoint',

@@ -1,6 +1,7 @@
 // Checkpoints one after the other, within the same file: none of them may forget what an earlier one covered.
 
 import { expect, test } from 'vitest';
+import { logFileName } from '../../../src/log/names.js';
 import { openLog } from '../../../src/recovery/opening.js';
 import { scanLog } from '../../../src/recovery/scan.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
@@ -51,4 +52,21 @@ test('R9: a log taken up again behind its checkpoint is found, although its end 
   expect([verdict, damage]).toEqual(['clean', []]);
   expect(position).toMatchObject({ epoch: 4, nextSeq: 11 });
   expect((await openLog(directory, settings)).report.lastSeq).toBe(10);
+});
+
+test('R4: files that hold nothing above the checkpoint may go, whatever epoch its record names', async () => {
+  const directory = new MemoryDirectory();
+  const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
+    .start()
+    .epoch(pages(1, 1))
+    .epoch(pages(1, 2))
+    .sync();
+  // Written while epoch 2 was in the newest file: then the last one covered for certain was epoch 1.
+  builder.checkpoint(2, 1).rotate().epoch(pages(1, 3)).sync().mark();
+  directory.remove(logFileName(1));
+  const { verdict, damage, position } = await scanLog(directory);
+  expect([verdict, damage]).toEqual(['clean', []]);
+  expect(position).toMatchObject({ epoch: 3, nextSeq: 4 });
+  const { report } = await openLog(directory, { logFileBytes: FILE_BYTES, sync: true });
+  expect(report).toMatchObject({ lastSeq: 3, checkpointUsed: 2 });
 });
