@@ -42,6 +42,8 @@ export class MarkWaiter {
   /** Ascending by sequence, so that a move of the mark settles a prefix. */
   readonly #waiting: Waiting[] = [];
   #isPumping = false;
+  /** The highest sequence of which this waiter itself told the flusher. */
+  #toldSeq = 0;
   #spinMs = SPIN_MS_MAX;
 
   constructor(control: Control, mark: MarkName, keepAlive: KeepAlive) {
@@ -146,7 +148,13 @@ export class MarkWaiter {
   /** Asks for a seal through `seq`; not beyond what exists, or every later commit would be sealed on its own. */
   #demand(seq: number): void {
     const wanted = Math.min(seq, this.#control.commitSeqNext.load() - 1);
+    // Once told the flusher looks again by itself. A notify for each wait that it cannot serve yet (a guard holds it
+    // back, maxFlushDelayMs, a sync that waits for the tick) would only keep it from sleeping.
+    if (wanted <= this.#toldSeq) return;
+    // I8: raised by another thread it may be news all the same: that one may have died before it woke the flusher.
     if (this.#control.demandSeq.load() < wanted) this.#control.demandThrough(wanted);
+    else this.#control.wakeFlusher('demand');
+    this.#toldSeq = wanted;
   }
 
   #demandLast(): void {

@@ -209,6 +209,13 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     killedBy: { file: WAITER_TEST, title: 'for what does not exist yet demands no seal beyond what does' },
   },
   {
+    name: 'I8: takes a demand that stands for one that the flusher was told of',
+    file: WAITER,
+    find: `    else this.#control.wakeFlusher('demand');`,
+    replace: ``,
+    killedBy: { file: WAITER_TEST, title: 'I8: is told to the flusher by the next waiter that blocks' },
+  },
+  {
     name: 'looks at the mark before the state: calls a commit lost that became durable before the log ended',
     file: WAITER,
     find: `    const { state } = this.#control;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
-import { Control, STATE } from '../../../src/epoch/control.js';
+import { Control, SLEEP, STATE } from '../../../src/epoch/control.js';
 import { MarkWaiter, type WaitOptions } from '../../../src/epoch/mark-waiter.js';
 import { DurablePublication, type DurableRange } from '../../../src/epoch/publication.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
@@ -204,6 +204,49 @@ describe('a blocking wait', () => {
       }
       expect(isMoved).toBe(true);
     }
+  });
+});
+
+describe('a demand that a thread raised which died before it woke the flusher', () => {
+  /** The flusher sleeps until the tick, and commits 1 to 3 are there and demanded. */
+  function demandOfTheDead() {
+    const made = rig();
+    made.control.commitSeqNext.store(4);
+    made.control.flusherSleep.store(SLEEP.untilTick);
+    made.control.demandSeq.raise(3);
+    return made;
+  }
+
+  test('I8: is told to the flusher by the next waiter that blocks', async () => {
+    const { control, durable } = demandOfTheDead();
+    const isWoken = control.demand.waitAsync(control.demand.load());
+    expect(() => durable.waitBlocking(2, 1)).toThrow(expect.objectContaining({ code: 'ERR_WAL_TIMEOUT' }));
+    expect(control.demand.load()).toBe(1);
+    await isWoken;
+  });
+
+  test('I8: is told to the flusher by the next waiter that does not block, once', async () => {
+    const { control, durable, move } = demandOfTheDead();
+    const waits = [durable.wait(2), durable.wait(1), durable.wait(2)];
+    expect(control.demand.load()).toBe(1);
+    // The mark moves, and not far enough: the flusher was told of the rest, too.
+    move(1);
+    await waits[1];
+    expect(control.demand.load()).toBe(1);
+    const last = durable.wait(3);
+    expect(control.demand.load()).toBe(2);
+    move(3);
+    await Promise.all([...waits, last]);
+    expect(control.demandSeq.load()).toBe(3);
+  });
+
+  test('I8: costs no notify while the flusher is awake', async () => {
+    const { control, durable, move } = demandOfTheDead();
+    control.flusherSleep.store(SLEEP.awake);
+    const waited = durable.wait(2);
+    expect(control.demand.load()).toBe(0);
+    move(2);
+    await waited;
   });
 });
 
