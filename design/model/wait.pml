@@ -5,9 +5,10 @@
  * What lanes.pml shows is one step here: taking a sequence behind a guard, publishing, sealing. Each writer has a lane
  * of its own with room for one commit.
  *
- * Scope, by -D: COMMITS_1, COMMITS_2 (commits of each writer; 0 leaves 2 out), DEATHS (writers that may die), TICKER
- * (epochs are sealed by time, too), CLOSES (the owner closes at any moment), FLUSHER_DIES (at any step),
- * EVERYBODY_WAITS and NOBODY_WAITS (for a commit to be durable; otherwise each writer chooses). */
+ * Scope, by -D: COMMITS_1, COMMITS_2 (commits of each writer; 0 leaves 2 out), DEATHS (writers that may die), LEAVES
+ * (writer 1 disconnects behind its last commit, and may wait for it), TICKER (epochs are sealed by time, too), CLOSES
+ * (the owner closes at any moment), FLUSHER_DIES (at any step), EVERYBODY_WAITS and NOBODY_WAITS (for a commit to be
+ * durable; otherwise each writer chooses). */
 
 #include "laws.pml"
 
@@ -49,6 +50,8 @@ bool isWatching, isNotified;
 bool isFlusherAsleep, isFlusherDead;
 bool portClosed[WRITERS_END];
 bool isCloseAsked;
+/* A thread died of which the flusher never hears, perhaps before it told of its demand. */
+bool isUnheard;
 byte deaths;
 byte first = 1;
 
@@ -137,6 +140,7 @@ inline sleepOn(which) {
 /* WalWriter.append, src/writer.ts, then MarkWaiter.waitBlocking, src/epoch/mark-waiter.ts; or nobody waits. */
 proctype Writer(byte me; byte left) {
     byte seen, seq, sleep, found;
+    bool isTold, hasLeft;
 
     do
     :: left == 0 -> break
@@ -171,6 +175,13 @@ tries:
         :: true -> waitsFor[me] = seq
 #endif
         fi;
+#ifdef LEAVES
+        /* Nobody hears of its death any more. */
+        if
+        :: me == 1 && left == 0 -> atomic { MAY_DIE; hasLeft = true; portClosed[me] = true }
+        :: else
+        fi;
+#endif
 waits:
         /* Wait 1. */
 #ifndef MARK_BEFORE_TURN
@@ -193,10 +204,20 @@ waits:
         LAW(I7_nobody_hears_closed_of_a_commit_that_stands, found != STATE_closed);
         /* Wait 3: MarkWaiter.#demand. */
 #ifndef NO_DEMAND
-        found = 0;
-        atomic { MAY_DIE; found = demandSeq }
         if
-        :: found < seq -> demandThrough(seq)
+        :: !isTold ->
+            found = 0;
+            atomic { MAY_DIE; found = demandSeq }
+            if
+            :: found < seq -> demandThrough(seq)
+            :: else ->
+#ifndef COVERED_IS_NOT_TOLD
+                /* Who raised it may have died before it woke the flusher. */
+                lookAtFlusher();
+                wakeFlusherAsSeen(true)
+#endif
+            fi;
+            isTold = true
         :: else
         fi;
 #endif
@@ -206,7 +227,7 @@ waits:
 told:
         LAW(I7_told_means_durable, durableSeq >= seq);
 published:
-        atomic { seq = 0; seen = 0; found = 0; waitsFor[me] = 0; goto next }
+        atomic { seq = 0; seen = 0; found = 0; isTold = false; waitsFor[me] = 0; goto next }
 noSpace:
         /* Append 3, too little space: WalWriter.#askForSpace. */
         atomic { MAY_DIE; found = commitSeqNext - 1 }
@@ -220,10 +241,10 @@ next:
     goto stays;
 died:
     /* A terminated thread sleeps no more; it stays counted as a sleeper. */
-    atomic { asleepOn[me] = NOWHERE; portClosed[me] = true }
+    atomic { asleepOn[me] = NOWHERE; if :: hasLeft -> isUnheard = true :: else -> portClosed[me] = true fi }
 stays:
     /* Alive it stays connected: no port closes that could wake anybody. */
-    atomic { seen = 0; seq = 0; sleep = 0; found = 0; left = 0; waitsFor[me] = 0 }
+    atomic { seen = 0; seq = 0; sleep = 0; found = 0; left = 0; isTold = false; hasLeft = false; waitsFor[me] = 0 }
 }
 
 #define PUBLISHED_END(end) \
@@ -245,7 +266,7 @@ inline hearOfCommands() {
     setState(STATE_closing)
 }
 
-/* FlusherThread.#loop and #sleep, src/flusher/flusher-thread.ts; Flusher.step, src/flusher/flusher.ts. */
+/* FlusherLoop.run and #sleep, src/flusher/flusher-loop.ts; Flusher.step, src/flusher/flusher.ts. */
 proctype Flusher() {
     byte end, kind, counted, demandSeen, again, n;
     bool isClosing, isInSleep, isTimeUp;
@@ -328,12 +349,12 @@ stepped:
         goto loops
     :: else
     fi;
-    /* Sleep 2: FlusherThread.#spin. It may have looked too early. */
+    /* Sleep 2: FlusherLoop.#spin. It may have looked too early. */
     atomic { if :: demand != demandSeen -> goto loops :: true fi }
 
 sleeps:
     kind = again;
-    /* Sleep 3: FlusherThread.#watchDemand. */
+    /* Sleep 3: FlusherLoop.#watchDemand. */
     if
     :: isWatching || isNotified
     :: else ->
@@ -416,7 +437,9 @@ endWatching:
     atomic {
         isFlusherAsleep = isFlusherAsleep && !isFlusherDead;
         PUBLISHED_END(end);
-        LAW(I8_the_flusher_does_not_sleep_on_a_demand, !(isFlusherAsleep && end > first && demandSeq >= first));
+        /* A demand of such a thread alone may be slept on; whoever else waits for it must not be left (I7). */
+        LAW(I8_the_flusher_does_not_sleep_on_a_demand,
+            isUnheard || !(isFlusherAsleep && end > first && demandSeq >= first));
 #ifdef TICKER
         LAW(I8_the_flusher_is_not_idle_over_a_commit, !(isFlusherAsleep && end > first && flusherSleep == SLEEP_idle));
 #endif
