@@ -180,7 +180,13 @@ function* ordersFrom(done: readonly FileChange[], left: readonly FileChange[]): 
   }
 }
 
-/** Whether `later` in front of `earlier` may be another state than any with one of them lost. */
+/**
+ * Whether `later` in front of `earlier` may be another state than any with one of them lost.
+ *
+ * Writes that are apart give the same bytes in either order: each sets its own range, the file ends where the longer of
+ * them ends, and a hole between them is zeros. A write within the range of an earlier one leaves nothing when it goes
+ * first: as if it were lost. Only writes that overlap in another way, and cuts, are worth another order.
+ */
 function matters(earlier: FileChange, later: FileChange): boolean {
   if (earlier.kind === 'truncate' || later.kind === 'truncate') return true;
   const [from, to] = [later.position, later.position + later.bytes.length];

@@ -37,6 +37,8 @@ export interface PromisedPoint {
   readonly checkpoint: number;
   /** Nothing was ever synced: after a power cut opening may ask for `stop`. */
   readonly mayRefuse: boolean;
+  /** The last operation was a write. */
+  readonly isBehindWrite: boolean;
   /** What recovery says of all commits appended so far. */
   readonly lines: readonly string[];
 }
@@ -73,6 +75,12 @@ function commitOf(kind: CommitKind, value: number): CommitInput {
   return { pages: Array.from({ length: 8 }, (_, index) => page(index + 1)) };
 }
 
+/** Behind a commit that cut the space, one with pages beyond the cut has to say the new size. */
+function grown(input: CommitInput, sizePages: number): CommitInput {
+  const last = input.pages?.at(-1)?.pageNumber ?? 0;
+  return sizePages > 0 && last > sizePages ? { ...input, dbSizePages: last } : input;
+}
+
 /** As the transcript of log-builder.ts has it. */
 function lineOf(seq: number, { pages = [], dbSizePages }: CommitInput): string {
   const sizes = dbSizePages === undefined ? [] : [`s0=${dbSizePages}`];
@@ -90,7 +98,7 @@ function optionsOf(
 /** Appends one commit; returns its line. */
 function append(rig: Rig, kind: CommitKind): string {
   const seq = rig.control.commitSeqNext.load();
-  const input = commitOf(kind, seq);
+  const input = grown(commitOf(kind, seq), rig.control.sizePages(0));
   const lane = seq % 2;
   if (kind !== 'j') rig.append(input, lane);
   else {
@@ -132,7 +140,9 @@ export async function runWorkload(workload: CrashWorkload): Promise<PromisedPoin
     const durable = rig === undefined || workload.fsync === 'off' ? before : rig.control.durableSeq.load();
     const written = rig?.control.writtenSeq.load() ?? before;
     const mayRefuse = workload.fsync === 'off';
-    points.push({ point: disk.crashPoint(), durable, written, checkpoint, mayRefuse, lines: [...lines] });
+    const promises = { durable, written, checkpoint, mayRefuse, lines: [...lines] };
+    const isBehindWrite = disk.done.at(-1)?.startsWith('write ') === true;
+    points.push({ point: disk.crashPoint(), ...promises, isBehindWrite });
   };
   disk.onOperation = note;
   rig = await Rig.open(optionsOf(workload, disk));
