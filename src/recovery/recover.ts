@@ -72,10 +72,15 @@ export async function recoverWal(
   }
 }
 
-/** The same for any directory; the caller holds the lock. */
+/**
+ * The same for any directory; the caller holds the lock.
+ *
+ * @param open - how page files are opened, which need not be where paths lead
+ */
 export async function recoverDirectory(
   directory: Directory,
   options: RecoverOptions & { into: RecoverInto },
+  open: typeof PageFile.open = PageFile.open,
 ): Promise<RecoveryReport> {
   const startedMs = monotonicMs();
   const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes, onProgress } = options;
@@ -88,7 +93,8 @@ export async function recoverDirectory(
   const replayOptions: ReplayOptions = { afterSeq, isSalvage, recoveryMemoryBytes };
   const isIntoFiles = isPageFiles(into);
   const spaces = isIntoFiles && isSalvage ? await spacesOf(directory, scan, replayOptions) : scan.chain.spaces;
-  const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, dryRun) : undefined;
+  const openOne = (path: string, pageBytes: number) => open(path, pageBytes, dryRun ? 'read' : 'write');
+  const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, openOne) : undefined;
   try {
     const target = dryRun ? NOWHERE : targetOf(into, opened, options.space);
     const result = await replayLog(directory, scan, target, { ...replayOptions, onProgress });
@@ -134,7 +140,7 @@ function openPageFiles(
   scan: LogScan,
   spaces: LogScan['chain']['spaces'],
   afterSeq: number,
-  dryRun: boolean,
+  open: (path: string, pageBytes: number) => PageFile,
 ): PageFile[] {
   const pageBytes = scan.log.pageBytes;
   for (const [space, lastSeq] of spaces) {
@@ -147,7 +153,7 @@ function openPageFiles(
   // Without a log file there is nothing to apply, and no page size to open page files with.
   if (pageBytes === undefined) return files;
   try {
-    for (const path of paths) files.push(PageFile.open(path, pageBytes, dryRun ? 'read' : 'write'));
+    for (const path of paths) files.push(open(path, pageBytes));
     return files;
   } catch (error) {
     for (const file of files) file.close();

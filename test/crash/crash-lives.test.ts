@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { CrashLife } from '../support/crash-lives.js';
 import { testSeed } from '../support/workload-check.js';
 
-test('R1, R9, R11: whatever crashes interrupt it, a log keeps its promises over hundreds of commits', async () => {
+test('R1, R9, R11: whatever crashes interrupt it, a log keeps its promises over hundreds of commits (F28, F41)', async () => {
   const seed = testSeed('lives of a log');
   for (let life = 0; life < 4; life += 1) {
     const one = new CrashLife(seed + life);

@@ -11,7 +11,7 @@ import { linesOf, RECOVERY_BYTES, syncAll } from './simulated-disk.js';
 const DAMAGE: ReadonlySet<string> = new Set(['ERR_WAL_CORRUPT', 'ERR_WAL_GAP']);
 
 /** How a log of any state is opened and gone on with. */
-const SETTINGS = {
+export const SETTINGS = {
   logFileBytes: 12_288,
   sync: true,
   pageBytes: PAGE_BYTES,

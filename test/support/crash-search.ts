@@ -34,7 +34,6 @@ export class CrashSearch {
   readonly #only = process.env.WAL_TEST_STATE;
   readonly #writesSeen = new Set<string>();
 
-
   /** One line of figures. */
   get summary(): string {
     const { workloads, points, states, distinct, refused } = this.tally;
