@@ -5,6 +5,7 @@ import { invalidArgument, WalError } from '../base/errors.js';
 import { SPACE_COUNT_MAX } from '../epoch/control.js';
 import { type ReplayTarget, replayLog } from '../recovery/replay.js';
 import { scanLog } from '../recovery/scan.js';
+import { requireExplainedEnds } from '../recovery/torn-end.js';
 import { PageFile } from '../storage/page-file.js';
 import type { Wal } from '../wal.js';
 import { CachedPages, type PageCache } from './page-cache.js';
@@ -30,7 +31,8 @@ const syncedSeqs = new WeakMap<Wal, Map<number, number>>();
  * freed up to what every attached page file holds.
  *
  * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_EXISTS (space attached already), ERR_WAL_NOT_FOUND (page file
- *   gone   but its older commits are no longer in the log), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_IO
+ *   gone but its older commits are no longer in the log), ERR_WAL_WRONG_STORE (part of a page at
+ *   the end, which the log does not have), ERR_WAL_IO
  *
  * Threading: the log's owner.
  * Durability: on return the page file holds the log, synced.
@@ -89,7 +91,6 @@ async function replaySpace(wal: Wal, pageFile: PageFile, space: number): Promise
   const scan = await scanLog(wal.directory, wal.settings);
   const target: ReplayTarget = {
     commit(commit): void {
-      if (commit.seq > throughSeq) return;
       for (const record of commit.records()) {
         if (record.space !== space) continue;
         if (record.kind === 'page') pageFile.writePage(record.pageNumber, record.image);
@@ -98,7 +99,11 @@ async function replaySpace(wal: Wal, pageFile: PageFile, space: number): Promise
     },
   };
   const afterSeq = scan.checkpoint?.throughSeq ?? 0;
-  await replayLog(wal.directory, scan, target, { afterSeq, recoveryMemoryBytes: wal.settings.recoveryMemoryBytes });
+  const options = { afterSeq, throughSeq, recoveryMemoryBytes: wal.settings.recoveryMemoryBytes };
+  const files: PageFile[] = [];
+  files[space] = pageFile;
+  await requireExplainedEnds(wal.directory, scan, files, options);
+  await replayLog(wal.directory, scan, target, options);
   if (wal.settings.fsync !== 'off') pageFile.sync();
   return throughSeq;
 }

@@ -121,8 +121,9 @@ export class CachedPages implements Attachment {
    * Writes every dirty page to the page file, behind its log, syncs it, and frees the log below.
    *
    * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing is forgotten, try again; ERR_WAL_POISONED after a
-   *   failed   sync of the page file: its contents are unknown, reopen the log, which writes every page again
-   *   Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
+   *   failed sync of the page file: its contents are unknown, reopen the log, which writes every page again
+   *
+   * Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
    */
   checkpoint(): Promise<void> {
     // One after the other: each takes over what the one before it left.

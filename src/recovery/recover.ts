@@ -11,6 +11,7 @@ import { type ReplayCommit, type ReplayOptions, type ReplayTarget, replayLog } f
 import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
 import { emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, type ScanOptions, scanLog } from './scan.js';
+import { requireExplainedEnds } from './torn-end.js';
 
 /** Where recovery puts the pages. `pageFiles[space]` is the path of that space's page file. */
 export type RecoverInto =
@@ -52,7 +53,8 @@ export function logDirectoryPath(dbPath: string): string {
  *
  * @returns what was found and done; a torn tail is a line in it
  * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_NOT_FOUND (a page file
- *   that has commits), ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
+ *   that has commits), ERR_WAL_WRONG_STORE (part of a page at the end,
+ *   which the log does not have), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
  *
  * Durability: page files are synced when this resolves. The log is not changed.
  * Source: design/recovery.md; R1, R2, R11.
@@ -96,6 +98,7 @@ export async function recoverDirectory(
   const openOne = (path: string, pageBytes: number) => open(path, pageBytes, dryRun ? 'read' : 'write');
   const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, openOne) : undefined;
   try {
+    if (opened !== undefined) await requireExplainedEnds(directory, scan, opened, replayOptions);
     const target = dryRun ? NOWHERE : targetOf(into, opened, options.space);
     const result = await replayLog(directory, scan, target, { ...replayOptions, onProgress });
     report.commitsApplied = result.commitsApplied;

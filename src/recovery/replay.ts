@@ -41,6 +41,8 @@ export interface ReplayTarget {
 export interface ReplayOptions {
   /** Only commits above this sequence; default 0. */
   readonly afterSeq?: number | undefined;
+  /** Only commits up to this sequence; default all. */
+  readonly throughSeq?: number | undefined;
   /** Also apply whole segments behind the end of the chain, and list what is missing between them. */
   readonly isSalvage?: boolean | undefined;
   /** Default 64 MiB. */
@@ -119,25 +121,34 @@ class Replay {
   commitsApplied = 0;
   lastSeq = 0;
   bytesRead = 0;
+  readonly #throughSeq: number;
   readonly #target: ReplayTarget;
   readonly #reader: CommitReader;
 
-  constructor(target: ReplayTarget, { afterSeq = 0, recoveryMemoryBytes = RECOVERY_MEMORY_BYTES }: ReplayOptions) {
+  constructor(target: ReplayTarget, options: ReplayOptions) {
+    const {
+      afterSeq = 0,
+      throughSeq = Number.POSITIVE_INFINITY,
+      recoveryMemoryBytes = RECOVERY_MEMORY_BYTES,
+    } = options;
     this.afterSeq = afterSeq;
+    this.#throughSeq = throughSeq;
     this.#target = target;
     this.#reader = new CommitReader(Math.min(BUFFER_BYTES_MAX, recoveryMemoryBytes));
   }
 
   async segment(file: LogFile, header: SegmentHeader): Promise<void> {
     if (header.kind !== SEGMENT_KIND.epoch || header.endSeq - 1 <= this.afterSeq) return;
+    if (header.firstSeq > this.#throughSeq) return;
     this.bytesRead += header.segmentBytes;
     for (const found of this.#reader.commits(file, header)) {
-      if (found.frame.commitSeq <= this.afterSeq) continue;
+      const { commitSeq } = found.frame;
+      if (commitSeq <= this.afterSeq || commitSeq > this.#throughSeq) continue;
       const wait = this.#target.commit(replayCommitOf(found, header.epoch));
       // Only targets that wait cost a turn of the event loop for each commit.
       if (wait !== undefined) await wait;
       this.commitsApplied += 1;
-      this.lastSeq = found.frame.commitSeq;
+      this.lastSeq = commitSeq;
     }
   }
 }

@@ -1,6 +1,7 @@
 // One page file: whole pages by number over a LogFile, so that short reads and writes, links and full disks are met
 // once, in the directory (faults.md F12, F14, F30). Not here: caching, and which page is newest.
-// Kept: only whole pages are read and written; a file that is not a whole number of pages is refused, not rounded.
+// Kept: only whole pages are read and written. A torn write can leave part of a page at the end (A3); whether that is
+// one is for the caller to say, who knows what the log holds (recovery/torn-end.ts).
 
 import { basename, dirname, resolve } from 'node:path';
 import { assert } from '../base/assert.js';
@@ -32,7 +33,7 @@ export class PageFile {
    * Opens the page file at `path`.
    *
    * @param mode - `create` refuses an existing file, `write` and `read` a missing one
-   * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_EXISTS, ERR_WAL_WRONG_STORE (not whole pages), ERR_WAL_IO
+   * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_EXISTS, ERR_WAL_IO
    */
   static open(path: string, pageBytes: number, mode: OpenMode): PageFile {
     const whole = resolve(path);
@@ -43,22 +44,24 @@ export class PageFile {
   static openIn(directory: Directory, name: string, pageBytes: number, mode: OpenMode): PageFile {
     assert(Number.isSafeInteger(pageBytes) && pageBytes > 0, 'a page has a whole number of bytes');
     const file = directory.open(name, mode);
-    const page = new PageFile(directory, file, pageBytes, mode !== 'create');
-    try {
-      page.sizePages();
-      return page;
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    return new PageFile(directory, file, pageBytes, mode !== 'create');
   }
 
-  /** Pages in the file now. */
+  /** Whole pages in the file now. */
   sizePages(): number {
-    const bytes = this.#file.size();
-    if (bytes % this.pageBytes === 0) return bytes / this.pageBytes;
-    const details = { path: this.path, bytes, pageBytes: this.pageBytes };
-    const message = `${this.path} has ${bytes} bytes, which are no whole pages of ${this.pageBytes}.`;
+    return Math.floor(this.#file.size() / this.pageBytes);
+  }
+
+  /** Number of the page of which only the first part is there, at the end of the file; undefined when all are whole. */
+  partialPage(): number | undefined {
+    return this.#file.size() % this.pageBytes === 0 ? undefined : this.sizePages() + 1;
+  }
+
+  /** @throws {WalError} ERR_WAL_WRONG_STORE when the file is no whole number of pages */
+  requireWholePages(): void {
+    if (this.partialPage() === undefined) return;
+    const details = { path: this.path, bytes: this.#file.size(), pageBytes: this.pageBytes };
+    const message = `${this.path} has ${details.bytes} bytes, which are no whole pages of ${this.pageBytes}.`;
     throw new WalError('ERR_WAL_WRONG_STORE', message, details);
   }
 

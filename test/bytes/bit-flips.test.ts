@@ -3,6 +3,7 @@
 // of the log. Here every bit of one structure of each kind, and some of everything; the deep suite flips all.
 
 import { beforeAll, describe, expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { openLog } from '../../src/recovery/opening.js';
 import { BitFlips, type Outcome, outcomeOf, tallyLine } from '../support/bit-flips.js';
 import {
@@ -16,7 +17,6 @@ import {
   type UnitKind,
 } from '../support/byte-corpus.js';
 import { codeOf, flip } from '../support/log-builder.js';
-import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 const RANDOM_FLIPS = 600;

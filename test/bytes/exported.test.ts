@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { writeCheckpointRecord } from '../../src/log/checkpoint-record.js';
 import { logFileName } from '../../src/log/names.js';
 import { exportSegment, readSegmentFile } from '../../src/recovery/segment-file.js';
@@ -16,7 +17,6 @@ import { type Corpus, describeLog, makeByteCorpus } from '../support/byte-corpus
 import { hostileLogs, makeHostile } from '../support/hostile-log.js';
 import { LogAnatomy } from '../support/log-anatomy.js';
 import { codeOf, copyDirectory, readFile, transcript } from '../support/log-builder.js';
-import { seeded } from '../support/seeded.js';
 import { inTemporaryDirectory } from '../support/temporary-path.js';
 import { testSeed } from '../support/workload-check.js';
 

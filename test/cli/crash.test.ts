@@ -18,7 +18,7 @@ import {
   startCommand,
 } from '../support/command-line.js';
 import { readTrace, SerialReplay, tracePath } from '../support/traces.js';
-import { randomStream, seeded } from '../unit/cli/seeded.js';
+import { announced, randomStream } from '../unit/cli/seeded.js';
 
 afterEach(removeFolders);
 
@@ -69,7 +69,7 @@ test.each([
 ] as const)(
   'under %s a killed replay of %i copies by %i writers recovers to what its log lists',
   async (fsync, copies, writers) => {
-    const random = randomStream(seeded(`kill under ${fsync}`).seed);
+    const random = randomStream(announced(`kill under ${fsync}`).seed);
     const { trace, base } = await readTrace('bank-4k');
     for (const _ of fsync === 'full' ? [1, 2] : [1]) {
       const db = join(makeFolder(), 'a.db');
@@ -99,7 +99,7 @@ test.each([
 );
 
 test('with one writer a killed replay leaves a prefix', async () => {
-  const random = randomStream(seeded('prefix').seed);
+  const random = randomStream(announced('prefix').seed);
   const { trace, base } = await readTrace('bank-4k');
   const db = join(makeFolder(), 'a.db');
   const [acked = 0] = await replayAndKill(db, 1, ['--writers', '1'], 1 + random(TRANSACTIONS / 2));

@@ -2,10 +2,10 @@
 // none takes longer than the runner waits. LANEWAL_TEST_FLIPS bounds the flips of each file; by default all are done.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { BitFlips, outcomeOf, tallyLine } from '../support/bit-flips.js';
 import { CORPUS_FILE_BYTES, type Corpus, makeByteCorpus, type Unit } from '../support/byte-corpus.js';
 import { chainNames, expectCut } from '../support/corpus-oracle.js';
-import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 /** Two to four minutes for each file on an idle machine. */

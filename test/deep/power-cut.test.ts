@@ -8,12 +8,12 @@
 
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { CutLog, type CutTally, newTally } from '../support/cut-log.js';
 import { CutWriters } from '../support/cut-writers.js';
 import { type CutFileSystem, LOOP_PROGRAMS, LoopDisk } from '../support/loop-disk.js';
 import { whyNoMounts } from '../support/mounts.js';
 import { scratchFolder } from '../support/program.js';
-import { seeded } from '../support/seeded.js';
 import { announceSkip, testSeed } from '../support/workload-check.js';
 
 const reason = whyNoMounts(...LOOP_PROGRAMS);

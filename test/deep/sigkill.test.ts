@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import type { TortureTally } from '../../src/cli/torture/torture-run.js';
 import { runKillCycle } from '../support/kill-cycles.js';
 import { Program } from '../support/program.js';
-import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 const CYCLES = process.env.WAL_TEST_CYCLES === undefined ? undefined : Number(process.env.WAL_TEST_CYCLES);

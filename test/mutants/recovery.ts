@@ -275,8 +275,8 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'replays what the checkpoint covers',
     file: REPLAY,
-    find: `      if (found.frame.commitSeq <= this.afterSeq) continue;`,
-    replace: ``,
+    find: `if (commitSeq <= this.afterSeq || commitSeq > this.#throughSeq) continue;`,
+    replace: `if (commitSeq > this.#throughSeq) continue;`,
     killedBy: {
       file: EVIDENCE_TEST,
       title: 'R10: a checkpoint in the middle of an epoch is replayed from its next commit',
@@ -309,6 +309,26 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
     find: `      if (!dryRun) for (const file of opened) file.sync();`,
     replace: ``,
     killedBy: { file: EVIDENCE_TEST, title: 'page files are synced before a recovery says that they are up to date' },
+  },
+  {
+    name: 'F41: takes any page file with part of a page at its end',
+    file: 'src/recovery/torn-end.ts',
+    find: `  for (const space of odd.keys()) files[space]?.requireWholePages();`,
+    replace: ``,
+    killedBy: {
+      file: 'test/crash/page-file-end.test.ts',
+      title: "an odd end 'behind every page of the log' is refused, and nothing is written (F41)",
+    },
+  },
+  {
+    name: 'F41: refuses every page file with part of a page at its end',
+    file: 'src/recovery/torn-end.ts',
+    find: `odd.get(record.space) === record.pageNumber) odd.delete(record.space);`,
+    replace: `odd.size < 0) odd.delete(record.space);`,
+    killedBy: {
+      file: 'test/crash/page-file-end.test.ts',
+      title: 'R11: a crash that leaves part of a page at the end of the page file, and recovery again (F41)',
+    },
   },
   {
     name: 'R2: changes a page file before it knows that the next one is there',

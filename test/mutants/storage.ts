@@ -126,8 +126,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'rounds a page file that is no whole number of pages',
     file: PAGES,
-    find: `if (bytes % this.pageBytes === 0) return bytes / this.pageBytes;`,
-    replace: `if (bytes >= 0) return Math.floor(bytes / this.pageBytes);`,
+    find: `    if (this.partialPage() === undefined) return;`,
+    replace: `    if (this.pageBytes > 0) return;`,
     killedBy: {
       file: PAGES_TEST,
       title: 'what is missing, there already, no whole pages, or no regular file is refused',

@@ -2,12 +2,12 @@
 // made files, deaths of writers, checkpoints, marks; a crash at a random operation, more crashes while it opens, and on
 // from whatever was left. A model says what must be there.
 
+import { seeded } from '../../src/base/random.js';
 import { makeSpare } from '../../src/log/preallocate.js';
 import { openLog } from '../../src/recovery/opening.js';
 import type { CrashPoint } from '../../src/storage/simulated-crash.js';
 import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
 import { checked, onePage, operation, Rig } from './flusher-rig.js';
-import { seeded } from './seeded.js';
 import { crashPointsOf, linesOf, RECOVERY_BYTES } from './simulated-disk.js';
 import { isTerminated, SteppedAtomics } from './stepped-atomics.js';
 

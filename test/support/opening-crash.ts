@@ -1,11 +1,11 @@
 // The law of opening (R9) as a function of a seed: the unit suite checks it for one, the deep suite for many.
 
 import { expect } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { openLog } from '../../src/recovery/opening.js';
 import type { CrashPoint } from '../../src/storage/simulated-crash.js';
 import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
 import { LogBuilder, PAGE_BYTES, pages } from './log-builder.js';
-import { seeded } from './seeded.js';
 import { crashPointsOf, linesOf, syncAll } from './simulated-disk.js';
 
 export const SETTINGS = { logFileBytes: 32 * 1024, sync: true, pageBytes: PAGE_BYTES } as const;

@@ -1,8 +1,8 @@
 // One thread of the workload: appends its commits in order, some of them in flight at once, and acknowledges each only
 // after it is durable. How an acknowledgement is kept is the caller's: a line in a file, an entry in memory.
 
+import { seeded } from '../../src/base/random.js';
 import { type Commit, WalError, type WalWriter } from '../../src/index.js';
-import { seeded } from './seeded.js';
 import { type Ack, commitOf, txnIdOf, type WorkerOutcome, type WorkloadPlan } from './workload-model.js';
 
 const PATIENCE_MS = 200;

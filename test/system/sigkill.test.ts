@@ -3,9 +3,9 @@
 
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { seeded } from '../../src/base/random.js';
 import { runKillCycle } from '../support/kill-cycles.js';
 import { scratchFolder } from '../support/program.js';
-import { seeded } from '../support/seeded.js';
 import { testSeed } from '../support/workload-check.js';
 
 const CYCLES = 8;

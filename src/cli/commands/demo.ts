@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { monotonicMs } from '../../base/clock.js';
 import { toWalError } from '../../base/errors.js';
+import { seeded } from '../../base/random.js';
 import type { RecoveryReport } from '../../recovery/report.js';
 import { DEMO_COPIES, DEMO_WRITERS, DemoRun, type Killed, type Survivors } from '../demo/demo-run.js';
 import { EXIT } from '../exit-status.js';
@@ -88,7 +89,7 @@ async function runUntilKill(
   folders: string[],
   say: (line: string) => void,
 ): Promise<{ run: DemoRun; killed: Killed }> {
-  let share = KILL_FIRST + (KILL_LAST - KILL_FIRST) * (mixed(seed) / 2 ** 32);
+  let share = KILL_FIRST + (KILL_LAST - KILL_FIRST) * seeded(seed)();
   for (let attempt = 1; ; attempt++) {
     const folder = makeFolder(options.dir);
     folders.push(folder);
@@ -121,14 +122,6 @@ function makeFolder(dir: string | undefined): string {
   } catch (thrown) {
     throw toWalError(thrown, `make a folder in ${dir ?? tmpdir()}`);
   }
-}
-
-/** A number below 2^32 that differs wildly between neighbouring seeds (mulberry32, one step). */
-function mixed(seed: number): number {
-  const state = (seed + 0x6d2b79f5) | 0;
-  let mix = Math.imul(state ^ (state >>> 15), 1 | state);
-  mix = (mix + Math.imul(mix ^ (mix >>> 7), 61 | mix)) ^ mix;
-  return (mix ^ (mix >>> 14)) >>> 0;
 }
 
 function recoveredInWords({

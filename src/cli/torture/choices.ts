@@ -1,11 +1,11 @@
 // What a torture chooses by chance, from a seed: settings, how many writers, what they write, when the kill comes.
 // Lanes and log files are small, so that rotation, recycling, wrap-around and jumbos all come up within a second.
 
+import { between, pick } from '../../base/random.js';
 import type { FsyncPolicy, ResolvedSettings, SettingOptions } from '../../settings.js';
 import type { RunContent } from './content.js';
 import { SPACE_PAGES } from './content.js';
 import type { Kill } from './killer.js';
-import { between, pick } from './random.js';
 import type { Moment, WritePlan, WriterHabits } from './victim-plan.js';
 
 /** What whoever starts a torture has fixed; what is left out is chosen anew for each kill. */

@@ -1,8 +1,8 @@
 // What every commit of a torture contains, computed from its place in the run alone: the process that writes it and
 // the one that finds it in the log agree without having spoken to each other.
 
+import { mixed, seeded } from '../../base/random.js';
 import type { CommitInput, Operation, PageWrite, SpaceSize } from '../../record/commit.js';
-import { mixed, seeded } from './random.js';
 
 /** What the commits of one run have in common. */
 export interface RunContent {

@@ -4,12 +4,12 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { monotonicMs } from '../../base/clock.js';
+import { mixed, seeded } from '../../base/random.js';
 import type { FsyncPolicy } from '../../settings.js';
 import { type Acknowledgement, readAcknowledgements } from './acknowledgements.js';
 import { chooseDelay, chooseLog, chooseTask, chooseWrite, type Fixed, type LogChoices } from './choices.js';
 import { type Kill, killVictim } from './killer.js';
 import { Ledger } from './ledger.js';
-import { mixed, seeded } from './random.js';
 import type { VictimPlan } from './victim-plan.js';
 
 /** How long, and what of. */

@@ -2,7 +2,7 @@
 // (with room for three pages, so that dirty pages are evicted all the time) run the same story; the model is a Map of
 // pages; the page file is looked at byte by byte, the log by recovery.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { describe, expect, test } from 'vitest';
@@ -52,6 +52,26 @@ describe.each(Object.entries(CACHES))('a page cache over %s', (_name, makeCache)
       expect(valuesOf(join(path, 'db'))).toEqual(
         Array.from({ length: Math.max(...model.keys()) }, (_, index) => model.get(index + 1) ?? 0),
       );
+    }));
+
+  test('a page file that a torn write left with part of a page is attached if the log has that page (F41)', () =>
+    inTemporaryDirectory(async (path) => {
+      const db = join(path, 'db');
+      const wal = await openWal(db, OPTIONS);
+      wal.connect().append({
+        pages: [
+          { pageNumber: 1, image: image(1) },
+          { pageNumber: 2, image: image(2) },
+        ],
+      });
+      const foreign = Buffer.alloc(3 * 512 + 1, 9);
+      writeFileSync(db, foreign);
+      await rejectsWith(attach(wal, path), 'ERR_WAL_WRONG_STORE');
+      expect(readFileSync(db)).toEqual(foreign);
+      writeFileSync(db, Buffer.alloc(512 + 100, 9));
+      await attach(wal, path);
+      expect(valuesOf(db)).toEqual([1, 2]);
+      await wal.close();
     }));
 
   test('C1: no page reaches the page file before a checkpoint has made its log durable', () =>

@@ -9,7 +9,7 @@ import { writeRegrownPages } from '../../../src/cli/trace/regrown-pages.js';
 import { planDependencies } from '../../../src/cli/trace/schedule.js';
 import { readSqliteWal } from '../../../src/cli/trace/sqlite-wal.js';
 import { readTrace, SerialReplay, TRACE_NAMES } from '../../support/traces.js';
-import { seeded } from './seeded.js';
+import { announced } from './seeded.js';
 import { buildLog, type FrameSpec } from './sqlite-wal-builder.js';
 
 const PAGE_BYTES = 512;
@@ -72,7 +72,7 @@ test('transactions applied one by one give what the rule gives, after every tran
       expect(trace.commitSizePages).toEqual(log.commitSizePages);
       expect(trace.counts).toEqual(log.counts);
     }),
-    seeded('regrown pages'),
+    announced('regrown pages'),
   );
 });
 

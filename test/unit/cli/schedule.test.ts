@@ -15,7 +15,7 @@ import {
 import { readSqliteWal, type SqliteTrace, sizeChanges } from '../../../src/cli/trace/sqlite-wal.js';
 import { readTrace, SerialReplay } from '../../support/traces.js';
 import type { ScheduleWorkerData } from './schedule-worker.js';
-import { randomStream, seeded } from './seeded.js';
+import { announced, randomStream } from './seeded.js';
 import { buildLog } from './sqlite-wal-builder.js';
 import { simulateWriters } from './writer-simulation.js';
 
@@ -101,7 +101,7 @@ describe('any interleaving of any number of writers', () => {
         const { appended } = simulateWriters(memory, writers, randomStream(seed));
         expectLawful(appended, conflictsOf(trace, BASE_PAGES), copies);
       }),
-      { numRuns: 200, ...seeded('writers of a schedule') },
+      { numRuns: 200, ...announced('writers of a schedule') },
     );
   });
 
@@ -116,7 +116,7 @@ describe('any interleaving of any number of writers', () => {
         const { appended } = simulateWriters(memory, writers, random);
         expectLawful(appended, conflicts, copies, present);
       }),
-      { numRuns: 200, ...seeded('writers after a crash') },
+      { numRuns: 200, ...announced('writers after a crash') },
     );
   });
 
@@ -131,7 +131,7 @@ describe('any interleaving of any number of writers', () => {
         const resumed = simulateWriters(createScheduleMemory(plan, 1, [present]), writers, random);
         expectLawful(resumed.appended, conflictsOf(trace, BASE_PAGES), 1, [present]);
       }),
-      seeded('a schedule broken off'),
+      announced('a schedule broken off'),
     );
   });
 });
@@ -140,7 +140,7 @@ test.each(['shrink-4k', 'torn-tail-4k', 'speedtest-4k'] as const)(
   '%s: any lawful order gives the same bytes',
   async (name) => {
     const { trace, base, oracle } = await readTrace(name);
-    const { seed } = seeded(`order of ${name}`);
+    const { seed } = announced(`order of ${name}`);
     const memory = createScheduleMemory(planDependencies(trace, base.pages), 1);
     const { appended, claimedMax } = simulateWriters(memory, 6, randomStream(seed));
     const replay = new SerialReplay(trace, base);
@@ -240,7 +240,7 @@ test('what is present without what it follows is refused, and what is beyond the
 });
 
 test('threads append everything once and in the order of conflicts', { timeout: 30_000 }, async () => {
-  const { seed } = seeded('threads of a schedule');
+  const { seed } = announced('threads of a schedule');
   const random = randomStream(seed);
   const list = Array.from({ length: 400 }, (): Transaction => {
     return { pages: [1 + random(BASE_PAGES)], size: BASE_PAGES + (random(20) === 0 ? 1 : 0) };

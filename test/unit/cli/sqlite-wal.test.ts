@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { pageImage, readSqliteWal, type SqliteTrace, sizeChanges } from '../../../src/cli/trace/sqlite-wal.js';
-import { seeded } from './seeded.js';
+import { announced } from './seeded.js';
 import { buildLog, type FrameSpec, frameOffset } from './sqlite-wal-builder.js';
 
 const PAGE = { pageBytes: 512 };
@@ -268,6 +268,6 @@ test('any log, cut or damaged anywhere behind its header, gives the transactions
       expect(content(trace)).toEqual(expected(frames.slice(0, whole)));
       expect(trace.counts.framesValid).toBe(whole);
     }),
-    seeded('a damaged SQLite log'),
+    announced('a damaged SQLite log'),
   );
 });

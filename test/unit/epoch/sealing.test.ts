@@ -6,7 +6,7 @@ import { crc32c } from '../../../src/base/checksum.js';
 import { EpochTally, readPublishedEnd, readSealBounds } from '../../../src/epoch/sealing.js';
 import { checked, onePage, Rig } from '../../support/flusher-rig.js';
 import { SteppedAtomics } from '../../support/stepped-atomics.js';
-import { seeded } from '../cli/seeded.js';
+import { announced } from '../cli/seeded.js';
 
 const word = (value: number) => ({ load: () => value });
 const lane = (guard: number, tail = 0) => ({ guard: word(guard), tail: word(tail) });
@@ -153,7 +153,7 @@ describe('the tally of an epoch', () => {
         else expect(act).toThrow();
       },
     );
-    fc.assert(law, { ...seeded('voids and dead guards match'), numRuns: 500 });
+    fc.assert(law, { ...announced('voids and dead guards match'), numRuns: 500 });
   });
 });
 

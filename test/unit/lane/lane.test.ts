@@ -10,7 +10,7 @@ import { frameBytesFor, LaneWriter, type SequenceSource } from '../../../src/lan
 import { decodeRecord } from '../../../src/record/codec.js';
 import { checked, operation } from '../../support/flusher-rig.js';
 import { isTerminated, SteppedAtomics } from '../../support/stepped-atomics.js';
-import { seeded } from '../cli/seeded.js';
+import { announced } from '../cli/seeded.js';
 
 const SEED = 0x1234;
 const LANE_BYTES = 4096;
@@ -115,7 +115,7 @@ describe('the ring', () => {
         expect(framesOf(cutAll(lane))).toEqual(model);
       }
     });
-    fc.assert(law, { ...seeded('a lane is a queue'), numRuns: 200 });
+    fc.assert(law, { ...announced('a lane is a queue'), numRuns: 200 });
   });
 
   test('takes a frame of exactly its size when it is empty, and then nothing', () => {

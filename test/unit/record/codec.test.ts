@@ -6,7 +6,7 @@ import { ByteRing } from '../../../src/memory/byte-ring.js';
 import { type DecodedRecord, decodeRecord, decodeRecordShape, encodeRecords } from '../../../src/record/codec.js';
 import { type CommitInput, checkCommit, OPERATION_BYTES_MAX } from '../../../src/record/commit.js';
 import { RECORD_HEADER, RECORD_KIND } from '../../../src/record/layout.js';
-import { seeded } from '../cli/seeded.js';
+import { announced } from '../cli/seeded.js';
 
 const PAGE_BYTES = 16;
 const bounds = { pageBytes: PAGE_BYTES, spaceCountMax: 4096, sizePages: () => 0 };
@@ -60,7 +60,7 @@ describe('records', () => {
         expect(decoded.map(sorted)).toEqual((expected as object[]).map(sorted));
       },
     );
-    fc.assert(law, { ...seeded('records decode to what was encoded'), numRuns: 200 });
+    fc.assert(law, { ...announced('records decode to what was encoded'), numRuns: 200 });
   });
 
   test('any bytes decode or are refused, and never reach beyond what is there', () => {
@@ -68,7 +68,7 @@ describe('records', () => {
       const decoded = decodeRecord(bytes, 0);
       if (typeof decoded !== 'string') expect(decoded.recordBytes).toBeLessThanOrEqual(bytes.length);
     });
-    fc.assert(law, { ...seeded('any bytes are a record or refused'), numRuns: 500 });
+    fc.assert(law, { ...announced('any bytes are a record or refused'), numRuns: 500 });
   });
 });
 

@@ -89,7 +89,7 @@ describe('page files', () => {
     log().epoch(pages(1, 1), { pages: [{ pageNumber: 1, image: image(2), space: 1 }] });
     expect(await codeOf(recoverWal(db))).toBe('ERR_WAL_NOT_FOUND');
     expect(await codeOf(recoverWal(db, { into: { pageFiles: [db, `${db}.2`] } }))).toBe('ERR_WAL_NOT_FOUND');
-    writeFileSync(`${db}.2`, 'no page');
+    writeFileSync(`${db}.2`, Buffer.concat([image(9), Buffer.from('no page')]));
     expect(await codeOf(recoverWal(db, { into: { pageFiles: [db, `${db}.2`] } }))).toBe('ERR_WAL_WRONG_STORE');
     expect(readFileSync(db)).toEqual(Buffer.from(image(9)));
   });

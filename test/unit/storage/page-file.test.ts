@@ -49,7 +49,10 @@ test('what is missing, there already, no whole pages, or no regular file is refu
   writeFileSync(path, page(1));
   expect(() => PageFile.open(path, 512, 'create')).toThrow(code('ERR_WAL_EXISTS'));
   truncateSync(path, 500);
-  expect(() => PageFile.open(path, 512, 'write')).toThrow(code('ERR_WAL_WRONG_STORE'));
+  const cut = PageFile.open(path, 512, 'write');
+  expect([cut.sizePages(), cut.partialPage()]).toEqual([0, 1]);
+  expect(() => cut.requireWholePages()).toThrow(code('ERR_WAL_WRONG_STORE'));
+  cut.close();
   symlinkSync(path, join(folder, 'link'));
   expect(() => PageFile.open(join(folder, 'link'), 512, 'write')).toThrow(code('ERR_WAL_IO'));
   expect(() => PageFile.open(folder, 512, 'read')).toThrow(code('ERR_WAL_IO'));
