@@ -37,7 +37,9 @@ export function moveDamagedAside(directory: Directory, scan: LogScan, { sync }: 
   for (const fileNumber of present) {
     const name = logFileName(fileNumber);
     const isHeaderLost = damaged.has(name) && scan.log.headerless.some((file) => file.name === name);
-    if (fileNumber <= keptThrough && !refused.has(name) && !isHeaderLost) continue;
+    // In front of the chain stands only what the checkpoint covers; left there, it would be found damaged again.
+    const isFlawed = damaged.has(name) && fileNumber < (files[0]?.file.fileNumber ?? 0);
+    if (fileNumber <= keptThrough && !refused.has(name) && !isHeaderLost && !isFlawed) continue;
     directory.rename(name, damagedFileName(fileNumber, incarnation));
     moved.add(name);
   }

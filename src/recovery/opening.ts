@@ -86,13 +86,14 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   // From here on the directory changes, and every state in between is one that this function opens again.
   if (sync && scan.checkpoint !== undefined) makeDurable(directory, scan, scan.checkpoint);
   removeUnfinished(directory);
-  const asideNames = moveDamagedAside(directory, scan, { sync });
+  const goneNames = moveDamagedAside(directory, scan, { sync });
+  if (sync) removeFlawed(directory, scan, goneNames);
   const tail = tailAbove(directory, scan, sync ? scan.syncedThrough : scan.position.epoch);
   const logId = scan.log.logId ?? settings.logId ?? randomLogId();
   const syncedBefore = Math.min(scan.syncedThrough, scan.position.epoch);
   const identity = { logId, incarnation, fileNumber, pageBytes };
   const file = buildOpeningFile(directory, tail, identity, { ...settings, syncedBefore });
-  const older = olderFiles(scan, tail, asideNames);
+  const older = olderFiles(scan, tail, goneNames);
   // Unsynced, a removal could become durable before the file that makes it right.
   const kept = sync ? discardSuperseded(directory, scan, older, tail.base.epoch, settings.logFileBytes) : older;
   return {
@@ -161,19 +162,32 @@ function removeUnfinished(directory: Directory): void {
   for (const name of directory.list()) if (isUnfinishedName(name)) directory.remove(name);
 }
 
+/**
+ * Removes what the checkpoint covers and a power cut tore, before the new file says that all is synced: a hole below
+ * that is damage (R5, R6). Durable first, or the hole could come back beside the new file.
+ */
+function removeFlawed(directory: Directory, { chain }: LogScan, goneNames: Set<string>): void {
+  const flawed = chain.flaws.filter(({ file }) => !goneNames.has(file));
+  for (const { file } of flawed) {
+    directory.remove(file);
+    goneNames.add(file);
+  }
+  if (flawed.length > 0) directory.sync();
+}
+
 function randomLogId(): number {
   // 48 bits; never 0, because zero means "never written".
   return randomBytes(6).readUIntLE(0, 6) || 1;
 }
 
 /** All files but the new one; what was copied from them is no longer needed from them. */
-function olderFiles(scan: LogScan, tail: LogTail, asideNames: ReadonlySet<string>): OlderFile[] {
+function olderFiles(scan: LogScan, tail: LogTail, goneNames: ReadonlySet<string>): OlderFile[] {
   const older: OlderFile[] = [];
   let endSeq = 0;
   let endEpoch = 0;
   const all = [...scan.log.files, ...scan.log.headerless].sort((one, other) => one.fileNumber - other.fileNumber);
   for (const { fileNumber, name, bytes } of all) {
-    if (asideNames.has(name)) continue;
+    if (goneNames.has(name)) continue;
     const part = scan.chain.files.find(({ file }) => file.name === name);
     endSeq = Math.max(endSeq, Math.min(part?.end.nextSeq ?? 0, tail.base.nextSeq));
     endEpoch = Math.max(endEpoch, Math.min(part?.end.epoch ?? 0, tail.base.epoch));

@@ -131,7 +131,9 @@ function judge(
   const proofs = syncedThroughSeen === undefined ? rests : [];
   const syncedThrough = Math.max(syncedThroughSeen ?? 0, syncedThroughOf(log, chain, proofs));
   const isBelowSynced = log.files.length > 0 && end.epoch < syncedThrough;
-  const damage: DamageEntry[] = [...log.refused, ...chain.flaws];
+  // Below the checkpoint, too, what was never synced may be missing (R5).
+  const flaws = chain.flaws.filter(({ epoch }) => epoch <= syncedThrough);
+  const damage: DamageEntry[] = [...log.refused, ...flaws];
   const orphans = lost.filter(({ rest }) => rest.epochMax > end.epoch);
   for (const { file, rest } of orphans) {
     const reason = `${file.reason}, but segments of this log stand behind it`;
@@ -151,7 +153,7 @@ function judge(
     isFileMissing: missing !== undefined && log.refused.length === 0 && unreadable.length === 0,
     isBelowSynced,
     isHeaderLost: orphans.length > 0 || unreadable.length > 0,
-    isContradictory: misfit || log.refused.length > 0 || chain.flaws.length > 0,
+    isContradictory: misfit || log.refused.length > 0 || flaws.length > 0,
     isFollowed: chain.end.isBroken || droppedBytes > 0,
   });
   const lostFiles = new Set([...orphans.map(({ file }) => file), ...unreadable]);

@@ -289,4 +289,35 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
       title: 'R9: stop syncs the copy of what it discards before it has its name',
     },
   },
+  {
+    name: 'R5: leaves a hole below the checkpoint that the new file calls damage',
+    file: 'src/recovery/opening.ts',
+    find: `  if (sync) removeFlawed(directory, scan, goneNames);
+`,
+    replace: ``,
+    killedBy: {
+      file: 'test/unit/recovery/damage.test.ts',
+      title: 'R5: holes below the checkpoint that nobody called synced are no damage, also once the log was opened',
+    },
+  },
+  {
+    name: 'R5: calls a hole below the checkpoint damage that nobody called synced',
+    file: 'src/recovery/scan.ts',
+    find: `chain.flaws.filter(({ epoch }) => epoch <= syncedThrough)`,
+    replace: `chain.flaws.filter(({ epoch }) => epoch > 0)`,
+    killedBy: {
+      file: 'test/unit/recovery/damage.test.ts',
+      title: 'R5: holes below the checkpoint that nobody called synced are no damage, also once the log was opened',
+    },
+  },
+  {
+    name: 'leaves a damaged file in front of the chain where the next opening finds it again',
+    file: 'src/recovery/damaged-files.ts',
+    find: `const isFlawed = damaged.has(name) && fileNumber < (files[0]?.file.fileNumber ?? 0);`,
+    replace: `const isFlawed = false;`,
+    killedBy: {
+      file: 'test/unit/recovery/damage.test.ts',
+      title: 'below the checkpoint it is moved aside by stop, and the next opening finds none',
+    },
+  },
 ];
