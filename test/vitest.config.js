@@ -23,7 +23,7 @@ export default defineConfig({
     // Processes, not threads: tests start worker threads of their own and kill them.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: isDeep ? 600_000 : 60_000,
+    testTimeout: isDeep ? 1_800_000 : 60_000,
     hookTimeout: 60_000,
     // Node loads the package itself, untransformed: what the tests run is what ships.
     server: { deps: { external: [/\/dist\/(src|workers|bench)\//] } },
