@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   ERR_WAL_LANE_FULL: 'A non-blocking append found no space in its lane. Retry later, or use appendAsync.',
   ERR_WAL_RECORD_TOO_LARGE: 'The commit or record is larger than a frame can be. Split it.',
   ERR_WAL_STORAGE_FULL: 'The disk or quota is full. Free space; nothing was lost.',
+  ERR_WAL_OVERTAKEN: 'What was to be read has left the log. Start again from a later commit, or from a copy.',
   ERR_WAL_IO: 'Another system error. Inspect cause.code.',
   ERR_WAL_POISONED: 'A write or sync failed earlier, or the flusher ended. Reopen to recover.',
   ERR_WAL_OUTCOME_UNKNOWN: 'The log failed while this commit was waiting: it may or may not survive. Reopen and look.',

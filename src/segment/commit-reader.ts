@@ -6,7 +6,7 @@ import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
 import { type DecodedFrameHeader, decodeFrameHeader, frameSeed } from '../frame/codec.js';
 import { FRAME_HEADER } from '../frame/layout.js';
-import { type DecodedRecord, decodeRecord, decodeRecordShape } from '../record/codec.js';
+import { type DecodedRecord, decodeRecord, decodeRecordShape, type RecordShape } from '../record/codec.js';
 import { RECORD_HEADER } from '../record/layout.js';
 import type { LogFile } from '../storage/directory.js';
 import type { SegmentHeader } from './codec.js';
@@ -21,7 +21,12 @@ export interface SegmentCommit {
   readonly offset: number;
   /** The records in order; views are valid until the next record, or the next commit, is asked for. */
   records(): Generator<DecodedRecord, void, void>;
+  /** What the records are and where they stand, in order; their bytes are not looked at. As long as the records. */
+  shapes(): Generator<PlacedShape, void, void>;
 }
+
+/** What a record is, and where in the file its image, or other bytes, start. */
+export type PlacedShape = RecordShape & { readonly bytesAt: number };
 
 /**
  * Least buffer a lane gets: a frame header. Less than any lane has on disk, so the buffer stays bounded by the file.
@@ -61,7 +66,8 @@ export class CommitReader {
     const seed = frameSeed(header.logId, header.incarnation);
     for (let cursor = heap[0]; cursor !== undefined; cursor = heap[0]) {
       const { at, frame, window } = cursor;
-      yield { frame, offset: at, records: () => this.#records(file, window, at, frame) };
+      const records = (): Generator<DecodedRecord, void, void> => this.#records(file, window, at, frame);
+      yield { frame, offset: at, records, shapes: () => shapesOf(file, window, at, frame) };
       cursor.at += frame.frameBytes;
       if (cursor.at < cursor.end) {
         cursor.frame = frameAt(file, window, cursor.at, cursor.end, seed);
@@ -103,17 +109,11 @@ export class CommitReader {
     at: number,
     frame: DecodedFrameHeader,
   ): Generator<DecodedRecord, void, void> {
-    const end = at + frame.frameBytes;
-    let recordAt = at + FRAME_HEADER.bytes;
-    for (let index = 0; index < frame.recordCount; index += 1) {
-      const head = window.view(recordAt, Math.min(RECORD_HEADER.bytes, end - recordAt));
-      if (head === undefined) throw changed(file, recordAt, 'the file ends within a record');
-      const shape = decodeRecordShape(new DataView(head.buffer, head.byteOffset, head.length), end - recordAt);
-      if (typeof shape === 'string') throw changed(file, recordAt, shape);
-      const decoded = decodeRecord(this.#record(file, window, recordAt, shape.recordBytes), 0);
+    for (const { bytesAt, recordBytes } of shapesOf(file, window, at, frame)) {
+      const recordAt = bytesAt - RECORD_HEADER.bytes;
+      const decoded = decodeRecord(this.#record(file, window, recordAt, recordBytes), 0);
       if (typeof decoded === 'string') throw changed(file, recordAt, decoded);
       yield decoded.record;
-      recordAt += shape.recordBytes;
     }
   }
 
@@ -127,6 +127,24 @@ export class CommitReader {
     }
     if (bytes === undefined) throw changed(file, at, 'the file ends within a record');
     return bytes;
+  }
+}
+
+function* shapesOf(
+  file: LogFile,
+  window: FileWindow,
+  at: number,
+  frame: DecodedFrameHeader,
+): Generator<PlacedShape, void, void> {
+  const end = at + frame.frameBytes;
+  let recordAt = at + FRAME_HEADER.bytes;
+  for (let index = 0; index < frame.recordCount; index += 1) {
+    const head = window.view(recordAt, Math.min(RECORD_HEADER.bytes, end - recordAt));
+    if (head === undefined) throw changed(file, recordAt, 'the file ends within a record');
+    const shape = decodeRecordShape(new DataView(head.buffer, head.byteOffset, head.length), end - recordAt);
+    if (typeof shape === 'string') throw changed(file, recordAt, shape);
+    yield { ...shape, bytesAt: recordAt + RECORD_HEADER.bytes };
+    recordAt += shape.recordBytes;
   }
 }
 
