@@ -1,35 +1,19 @@
-// Every tunable: meaning, unit, default, bounds, environment variable. One table; README.md repeats it and a test
-// compares. Values come from, in rising priority: defaults, environment, options. Plain data: settings may cross
-// threads.
+// The settings of a log or a page store from options and environment. Values come from, in rising priority: defaults,
+// environment, options. Plain data: settings may cross threads. What settings there are is settings-table.ts.
 
-import { availableParallelism } from 'node:os';
 import { inspect } from 'node:util';
 import { invalidArgument } from './base/errors.js';
+import { LOG_FILES_MIN, SETTINGS, type SettingRow, type SettingScope, type Settings } from './settings-table.js';
 
-/** When segments are synced; design/overview.md, "Policies". */
-export type FsyncPolicy = 'full' | 'normal' | 'off';
-/** What opening does about damage to bytes recorded as synced; `salvage` is for recovery only. */
-export type DamagePolicy = 'fail' | 'stop';
-
-/** All settings of an open log. */
-export interface Settings {
-  readonly pageSize: number;
-  readonly lanes: number;
-  readonly laneBytes: number;
-  readonly fsync: FsyncPolicy;
-  readonly epochIntervalMs: number;
-  readonly maxFlushDelayMs: number;
-  readonly maxParallelCommitBytes: number;
-  readonly syncBytes: number;
-  readonly logFileBytes: number;
-  readonly appendTimeoutMs: number;
-  readonly maxJumboBytes: number;
-  readonly exitFlushMs: number;
-  readonly recoveryMemoryBytes: number;
-  readonly onDamage: DamagePolicy;
-  readonly ticker: boolean;
-  readonly workerUrls: Readonly<Partial<Record<'flusher' | 'preallocator' | 'verifier', string>>>;
-}
+export {
+  type ArchiveMode,
+  type DamagePolicy,
+  type FsyncPolicy,
+  SETTINGS,
+  type SettingRow,
+  type SettingScope,
+  type Settings,
+} from './settings-table.js';
 
 /** A setting's value and where it came from. */
 export interface ResolvedSetting<Value> {
@@ -43,195 +27,10 @@ export type ResolvedSettings = { readonly [Name in keyof Settings]: ResolvedSett
 /** Options of {@link resolveSettings}: any subset of the settings. */
 export type SettingOptions = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
 
-const KIB = 2 ** 10;
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
-
-interface NumberKind {
-  readonly kind: 'number';
-  readonly min: number;
-  readonly max: number;
-  /** Further condition, in words and as a test. */
-  readonly also?: { readonly words: string; holds(value: number): boolean };
-}
-interface ChoiceKind {
-  readonly kind: 'choice';
-  readonly choices: readonly string[];
-}
-interface OtherKind {
-  readonly kind: 'boolean' | 'urls';
-}
-
-/** One row of the settings table. */
-export interface SettingRow {
-  readonly name: keyof Settings;
-  readonly variable: string | undefined;
-  readonly unit: string;
-  /** The default in words where it depends on something, else its value. */
-  readonly defaultWords: string;
-  readonly effect: string;
-  readonly rule: NumberKind | ChoiceKind | OtherKind;
-  fallback(known: Readonly<Record<string, unknown>>): unknown;
-}
-
-const isPowerOfTwo = { words: 'a power of two', holds: (value: number) => Number.isInteger(Math.log2(value)) };
-const isPageMultiple = { words: 'a multiple of 4096', holds: (value: number) => value % 4096 === 0 };
-const bytes = (min: number, max: number, also?: NumberKind['also']): NumberKind =>
-  also === undefined ? { kind: 'number', min, max } : { kind: 'number', min, max, also };
-const fixed = (value: unknown) => (): unknown => value;
-
 /** Workers whose files can be named. */
 const WORKERS: readonly string[] = ['flusher', 'preallocator', 'verifier'];
 /** Text, because settings cross threads and a URL object does not. */
 const isUrl = (url: unknown): boolean => typeof url === 'string' && URL.canParse(url);
-
-/** The settings, each once. Later rows may have defaults that depend on earlier ones. */
-export const SETTINGS: readonly SettingRow[] = [
-  {
-    name: 'pageSize',
-    variable: undefined,
-    unit: 'bytes',
-    defaultWords: "the existing log's, else 4096",
-    effect: 'Size of every page image. Fixed when the log is made.',
-    rule: bytes(512, 64 * KIB, isPowerOfTwo),
-    fallback: fixed(4096),
-  },
-  {
-    name: 'lanes',
-    variable: 'LANEWAL_LANES',
-    unit: 'lanes',
-    defaultWords: 'available parallelism',
-    effect: 'Rings that writers append to. A writer has one of its own while there are enough.',
-    rule: bytes(1, 65_535),
-    fallback: () => availableParallelism(),
-  },
-  {
-    name: 'laneBytes',
-    variable: 'LANEWAL_LANE_BYTES',
-    unit: 'bytes',
-    defaultWords: '4 MiB',
-    effect: 'Memory of one lane. Larger commits are written as jumbos.',
-    rule: bytes(4 * KIB, GIB, isPowerOfTwo),
-    fallback: fixed(4 * MIB),
-  },
-  {
-    name: 'fsync',
-    variable: 'LANEWAL_FSYNC',
-    unit: '',
-    defaultWords: 'full',
-    effect: 'When segments are synced: each (full), together once a tick (normal), never (off).',
-    rule: { kind: 'choice', choices: ['full', 'normal', 'off'] },
-    fallback: fixed('full'),
-  },
-  {
-    name: 'epochIntervalMs',
-    variable: 'LANEWAL_EPOCH_MS',
-    unit: 'ms',
-    defaultWords: '10',
-    effect: 'The tick: the longest a commit that nobody waits for lies unsealed, and, under normal, unsynced.',
-    rule: bytes(1, 60_000),
-    fallback: fixed(10),
-  },
-  {
-    name: 'maxFlushDelayMs',
-    variable: 'LANEWAL_MAX_FLUSH_DELAY_MS',
-    unit: 'ms',
-    defaultWords: '0',
-    effect: 'How long a waiting writer may be kept waiting to gather a larger epoch.',
-    rule: bytes(0, 60_000),
-    fallback: fixed(0),
-  },
-  {
-    name: 'maxParallelCommitBytes',
-    variable: 'LANEWAL_MAX_BATCH_BYTES',
-    unit: 'bytes',
-    defaultWords: 'half of all lanes',
-    effect: 'Staged bytes, in all lanes together, that force a seal.',
-    rule: bytes(4 * KIB, 2 ** 46),
-    fallback: ({ lanes, laneBytes }) => ((lanes as number) * (laneBytes as number)) / 2,
-  },
-  {
-    name: 'syncBytes',
-    variable: 'LANEWAL_SYNC_BYTES',
-    unit: 'bytes',
-    defaultWords: '8 MiB',
-    effect: 'Unsynced bytes that force a sync under normal.',
-    rule: bytes(4 * KIB, 2 ** 40),
-    fallback: fixed(8 * MIB),
-  },
-  {
-    name: 'logFileBytes',
-    variable: 'LANEWAL_LOG_FILE_BYTES',
-    unit: 'bytes',
-    defaultWords: '64 MiB',
-    effect: 'Size of a log file. Larger epochs get a file of their own size.',
-    rule: bytes(64 * KIB, 16 * GIB, isPageMultiple),
-    fallback: fixed(64 * MIB),
-  },
-  {
-    name: 'appendTimeoutMs',
-    variable: undefined,
-    unit: 'ms',
-    defaultWords: '1000 in workers, 0 on the main thread',
-    effect: 'How long append waits for space in its lane.',
-    rule: bytes(0, 2 ** 31 - 1),
-    fallback: ({ isMainThread }) => (isMainThread === true ? 0 : 1000),
-  },
-  {
-    name: 'maxJumboBytes',
-    variable: undefined,
-    unit: 'bytes',
-    defaultWords: '256 MiB',
-    effect: 'Bytes of jumbo commits in flight; one is always let through.',
-    rule: bytes(0, 2 ** 40),
-    fallback: fixed(256 * MIB),
-  },
-  {
-    name: 'exitFlushMs',
-    variable: undefined,
-    unit: 'ms',
-    defaultWords: '1000',
-    effect: 'How long a process that exits with an open log waits for it to drain.',
-    rule: bytes(0, 600_000),
-    fallback: fixed(1000),
-  },
-  {
-    name: 'recoveryMemoryBytes',
-    variable: undefined,
-    unit: 'bytes',
-    defaultWords: '64 MiB',
-    effect: 'Bound of the buffers of recovery.',
-    rule: bytes(MIB, 2 ** 40),
-    fallback: fixed(64 * MIB),
-  },
-  {
-    name: 'onDamage',
-    variable: undefined,
-    unit: '',
-    defaultWords: 'fail',
-    effect: 'Opening a damaged log: refuse (fail), or go on with the proven prefix and keep the rest aside (stop).',
-    rule: { kind: 'choice', choices: ['fail', 'stop'] },
-    fallback: fixed('fail'),
-  },
-  {
-    name: 'ticker',
-    variable: undefined,
-    unit: '',
-    defaultWords: 'true',
-    effect: 'Whether epochs are sealed by time, too. Without it: by demand, flush, and full lanes only.',
-    rule: { kind: 'boolean' },
-    fallback: fixed(true),
-  },
-  {
-    name: 'workerUrls',
-    variable: undefined,
-    unit: '',
-    defaultWords: 'beside the package',
-    effect: 'Where the worker files flusher, preallocator and verifier are, for bundlers.',
-    rule: { kind: 'urls' },
-    fallback: fixed({}),
-  },
-];
 
 /** The environment this process was started with. The only place that reads it. */
 export function processEnvironment(): NodeJS.ProcessEnv {
@@ -244,14 +43,17 @@ export function processEnvironment(): NodeJS.ProcessEnv {
  * @param options - highest priority; undefined means not given
  * @param environment - variables that begin with `LANEWAL_`; an unknown one is an error
  * @param isMainThread - whose defaults apply
+ * @param scope - `log` refuses the options of a page store; its variables may be set, whoever opens what
  * @throws {WalError} ERR_WAL_INVALID_ARGUMENT naming the setting or variable, the value and the bounds
  */
 export function resolveSettings(
   options: SettingOptions = {},
   environment: Readonly<Record<string, string | undefined>> = {},
   isMainThread = true,
+  scope: SettingScope = 'store',
 ): ResolvedSettings {
   refuseUnknown(options, environment);
+  if (scope === 'log') refuseStoreOptions(options);
   const values: Record<string, unknown> = { isMainThread };
   const resolved: Record<string, ResolvedSetting<unknown>> = {};
   for (const row of SETTINGS) {
@@ -259,6 +61,7 @@ export function resolveSettings(
     resolved[row.name] = setting;
     values[row.name] = setting.value;
   }
+  checkBound(values as { maxLogBytes: number; logFileBytes: number });
   return resolved as unknown as ResolvedSettings;
 }
 
@@ -282,6 +85,21 @@ function refuseUnknown(options: object, environment: Readonly<Record<string, str
   }
 }
 
+function refuseStoreOptions(options: SettingOptions): void {
+  for (const { name, scope } of SETTINGS) {
+    if (scope !== 'store' || options[name] === undefined) continue;
+    throw invalidArgument(`The option '${name}' is for a page store: open it with openPageStore.`, { option: name });
+  }
+}
+
+/** With fewer files than {@link LOG_FILES_MIN} the log could fill up before a checkpoint can free anything. */
+function checkBound({ maxLogBytes, logFileBytes }: { maxLogBytes: number; logFileBytes: number }): void {
+  if (maxLogBytes >= LOG_FILES_MIN * logFileBytes) return;
+  const least = LOG_FILES_MIN * logFileBytes;
+  const message = `maxLogBytes is ${maxLogBytes}; with logFileBytes ${logFileBytes} it must be at least ${least}.`;
+  throw invalidArgument(message, { maxLogBytes, logFileBytes, least });
+}
+
 function resolve(
   row: SettingRow,
   options: SettingOptions,
@@ -299,6 +117,7 @@ function resolve(
 
 /** A variable's text as a value; what cannot be parsed stays text and is refused by the check. */
 function parsed(row: SettingRow, text: string): unknown {
+  if (row.rule.kind === 'path') return text;
   const word = text.trim().toLowerCase();
   return row.rule.kind === 'number' && /^\d+$/.test(word) ? Number(word) : word;
 }
@@ -322,6 +141,8 @@ function fits(rule: SettingRow['rule'], value: unknown): boolean {
       return rule.choices.includes(value as string);
     case 'boolean':
       return typeof value === 'boolean';
+    case 'path':
+      return typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
     case 'urls':
       return (
         typeof value === 'object' &&
@@ -340,6 +161,8 @@ export function boundsInWords(rule: SettingRow['rule']): string {
       return `one of ${rule.choices.join(', ')}`;
     case 'boolean':
       return 'true or false';
+    case 'path':
+      return 'a path';
     case 'urls':
       return 'an object of URLs by worker name';
   }

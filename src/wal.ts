@@ -122,7 +122,7 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** @internal */
   static async open(place: Place, options: OpenOptions): Promise<Wal> {
-    const resolved = resolveSettings(options, processEnvironment(), isMainThread);
+    const resolved = resolveSettings(options, processEnvironment(), isMainThread, 'log');
     const settings = settingValues(resolved);
     const sync = settings.fsync !== 'off';
     place.directory.create({ sync });

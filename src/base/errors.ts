@@ -13,7 +13,11 @@ export const ERROR_CODES = {
   ERR_WAL_LANE_FULL: 'A non-blocking append found no space in its lane. Retry later, or use appendAsync.',
   ERR_WAL_RECORD_TOO_LARGE: 'The commit or record is larger than a frame can be. Split it.',
   ERR_WAL_STORAGE_FULL: 'The disk or quota is full. Free space; nothing was lost.',
+  ERR_WAL_LOG_FULL:
+    'The log has reached maxLogBytes. Checkpoint, or end what pins it; details say what. Nothing was lost.',
   ERR_WAL_OVERTAKEN: 'What was to be read has left the log. Start again from a later commit, or from a copy.',
+  ERR_WAL_CACHE_FULL: 'Every frame for this page is in use. End transactions, or set a larger cacheBytes.',
+  ERR_WAL_DEADLOCK: 'Another transaction holds the page for too long. Roll back and run the transaction again.',
   ERR_WAL_IO: 'Another system error. Inspect cause.code.',
   ERR_WAL_POISONED: 'A write or sync failed earlier, or the flusher ended. Reopen to recover.',
   ERR_WAL_OUTCOME_UNKNOWN: 'The log failed while this commit was waiting: it may or may not survive. Reopen and look.',

@@ -7,9 +7,10 @@ import { type AtomicOps, atomics } from '../memory/atomics.js';
 import { SharedLock } from '../memory/shared-lock.js';
 import { Turn } from '../memory/turn.js';
 import { LINE_BYTES, Word32, Word64 } from '../memory/words.js';
+import { PINS_BYTES, Pins } from './pins.js';
 
 /** Version of the shared-memory layout, in the handle: both sides must run the same code. */
-export const MEMORY_VERSION = 1;
+export const MEMORY_VERSION = 2;
 
 /** States of an open log. Only the flusher changes them, except to `failed` when the flusher itself has died. */
 export const STATE = { running: 1, stalled: 2, closing: 3, closed: 4, failed: 5 } as const;
@@ -62,7 +63,8 @@ const FAILURE_VERSION_STEP = 0x2000;
 /** Looks at a text that is being written before a reader gives up: its writer needs microseconds, or it is dead. */
 const FAILURE_LOOKS = 1000;
 const SIZES_OFFSET = FAILURE_OFFSET + FAILURE_BYTES_MAX;
-const CONTROL_BYTES = SIZES_OFFSET + SPACE_COUNT_MAX * 8;
+const PINS_LINE = (SIZES_OFFSET + SPACE_COUNT_MAX * 8) / LINE_BYTES;
+const CONTROL_BYTES = PINS_LINE * LINE_BYTES + PINS_BYTES;
 
 /** What the flusher counts; written by it alone, one 64-bit word each, in this order, readable by anybody. */
 export const COUNTERS = [
@@ -111,6 +113,8 @@ export class Control {
   readonly durableTurn: Turn;
   /** Held while space for a jumbo is claimed. */
   readonly jumboLock: SharedLock;
+  /** Who needs the log above which commit. */
+  readonly pins: Pins;
   readonly #failureBytes: Word32;
   readonly #failureText: Uint8Array;
   readonly #counters: BigInt64Array;
@@ -135,6 +139,7 @@ export class Control {
     this.writtenTurn = new Turn(word32(LINE.writtenTurn), word32(LINE.writtenSleepers));
     this.durableTurn = new Turn(word32(LINE.durableTurn), word32(LINE.durableSleepers));
     this.jumboLock = new SharedLock(word32(LINE.jumboLock), word32(LINE.jumboLockWaiters));
+    this.pins = new Pins(ops, buffer, PINS_LINE, () => this.#pinFreed());
     this.#failureBytes = word32(LINE.failureBytes);
     this.#failureText = new Uint8Array(buffer, FAILURE_OFFSET, FAILURE_BYTES_MAX);
     this.#counters = new BigInt64Array(buffer, LINE.counters * LINE_BYTES, COUNTERS.length);
@@ -145,9 +150,17 @@ export class Control {
    * A new control block for a log whose last durable commit is `lastSeq` in `lastEpoch`; not yet running.
    *
    * Nobody else sees the memory yet.
+   *
+   * @param horizons - what the log holds no more, and what the page file holds already
    */
-  static create(lastSeq: number, lastEpoch: number, ops: AtomicOps = atomics): Control {
+  static create(
+    lastSeq: number,
+    lastEpoch: number,
+    ops: AtomicOps = atomics,
+    horizons = { releasedSeq: 0, checkpointSeq: 0 },
+  ): Control {
     const control = new Control(new SharedArrayBuffer(CONTROL_BYTES), ops);
+    control.pins.begin(horizons);
     control.commitSeqNext.store(lastSeq + 1);
     control.writtenSeq.store(lastSeq);
     control.durableSeq.store(lastSeq);
@@ -194,6 +207,13 @@ export class Control {
   /** Asks for everything up to `seq` to be sealed as soon as the flusher is free. */
   demandThrough(seq: number): void {
     this.demandSeq.raise(seq);
+    this.demand.add(1);
+    this.wakeFlusher('demand');
+  }
+
+  /** A log that is full may go on. */
+  #pinFreed(): void {
+    if (this.state !== STATE.stalled) return;
     this.demand.add(1);
     this.wakeFlusher('demand');
   }

@@ -130,6 +130,7 @@ export class FlusherLanes {
     }
     if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);
     this.#dropOrphans(writerId, lane);
+    this.#control.pins.releaseAllOf(writerId);
     this.#control.count('writersReaped');
     // Room that the dead writer had claimed for a jumbo is free again: whoever waits for it sleeps on this turn.
     this.#control.writtenTurn.announce();

@@ -14,6 +14,11 @@ function attempt(options: unknown, environment: Record<string, string | undefine
   }
 }
 
+/** What a value needs beside it to be taken: the bound of the log has room for a few files. */
+function beside(name: string): SettingOptions {
+  return name === 'logFileBytes' ? { maxLogBytes: 2 ** 46 } : {};
+}
+
 const REFUSED = 'ERR_WAL_INVALID_ARGUMENT';
 const numbers = SETTINGS.flatMap(({ name, variable, rule }) =>
   rule.kind === 'number' ? [{ name, variable, rule }] : [],
@@ -27,7 +32,9 @@ describe.each(numbers)('$name', ({ name, variable, rule }) => {
 
   test('takes its bounds and nothing beyond', () => {
     expect(good.length).toBeGreaterThan(0);
-    for (const value of good) expect(attempt({ [name]: value }), String(value)).toMatchObject({ [name]: value });
+    for (const value of good) {
+      expect(attempt({ ...beside(name), [name]: value }), String(value)).toMatchObject({ [name]: value });
+    }
     for (const value of [rule.min - 1, rule.max + 1, -rule.max]) {
       expect(attempt({ [name]: value }), String(value)).toBe(REFUSED);
     }
@@ -45,7 +52,7 @@ describe.each(numbers)('$name', ({ name, variable, rule }) => {
 
   test.runIf(variable !== undefined)('is read from its variable, trimmed, and checked the same way', () => {
     const at = variable as string;
-    for (const value of good) expect(attempt({}, { [at]: `  ${value}\n` })).toMatchObject({ [name]: value });
+    for (const value of good) expect(attempt(beside(name), { [at]: `  ${value}\n` })).toMatchObject({ [name]: value });
     const strange = ['', ' ', 'x', '1.5', '-1', '+8', '1e3', '0x10', '1_000', '8 8', '9'.repeat(30), 'Infinity'];
     for (const text of [...strange, String(rule.min - 1), String(rule.max + 1)]) {
       expect(attempt({}, { [at]: text }), text).toBe(REFUSED);
@@ -81,7 +88,7 @@ describe('where a value comes from', () => {
   )('an option goes before $variable, which goes before the default', ({ name, variable, rule }) => {
     const [one, other] = rule.kind === 'choice' ? rule.choices : [String(8192), String(16_384)];
     const inBounds = rule.kind === 'number' && rule.max < 16_384 ? [String(rule.min), String(rule.max)] : [one, other];
-    const [low, high] = rule.kind === 'number' && rule.min > 8192 ? ['65536', '131072'] : inBounds;
+    const [low, high] = rule.kind === 'number' && rule.min > 8192 ? [String(rule.min), String(rule.min * 2)] : inBounds;
     const as = (text: string | undefined) => (rule.kind === 'number' ? Number(text) : text);
     const environment = { [variable as string]: low };
     expect(resolveSettings({}, {})[name].source).toBe('default');
@@ -96,6 +103,18 @@ describe('where a value comes from', () => {
       const values = settingValues(resolveSettings({}, {}, isMainThread));
       expect(settingValues(resolveSettings(values, {}))).toEqual(values);
     }
+  });
+
+  test('a log file is an eighth of the bound, of whole 4 KiB, from 64 KiB to 64 MiB; a checkpoint a quarter', () => {
+    const fileBytes = (maxLogBytes: number) => resolveSettings({ maxLogBytes }).logFileBytes.value;
+    expect([262_144, 2 ** 20, 8 * 2 ** 20 + 8 * 4095, 2 ** 30, 2 ** 40].map(fileBytes)).toEqual([
+      65_536,
+      2 ** 17,
+      2 ** 20,
+      64 * 2 ** 20,
+      64 * 2 ** 20,
+    ]);
+    expect(resolveSettings({}).checkpointBytes.value).toBe(2 ** 28);
   });
 
   test('appendTimeoutMs depends on the thread, the cap on the lanes', () => {
@@ -115,6 +134,32 @@ describe('what is refused', () => {
     expect(attempt({}, { LANEWAL_FSYNCH: 'full' })).toBe(REFUSED);
     expect(attempt({}, { LANEWAL_: 'x' })).toBe(REFUSED);
     expect(attempt({}, { LANEWALL: 'x', PATH: '/', lanewal_lanes: 'x' })).toBeTypeOf('object');
+  });
+
+  test('an option of a page store by a log that is opened alone, but not its variable', () => {
+    const stores = SETTINGS.filter(({ scope }) => scope === 'store').map(({ name }) => name);
+    expect(stores).toEqual(['cacheBytes', 'latchTimeoutMs', 'checkpointIntervalMs', 'checkpointBytesPerSecond']);
+    for (const name of stores) {
+      const resolve = (options: SettingOptions) => () => resolveSettings(options, {}, true, 'log');
+      expect(resolve({ [name]: 2 ** 20 }), name).toThrow(expect.objectContaining({ code: REFUSED }));
+      expect(resolve({ [name]: undefined })()[name].source).toBe('default');
+    }
+    const values = resolveSettings({}, { LANEWAL_LATCH_TIMEOUT_MS: '5' }, true, 'log');
+    expect(values.latchTimeoutMs).toEqual({ value: 5, source: 'environment' });
+  });
+
+  test('a bound for less than four files, with both values', () => {
+    const MIB = 2 ** 20;
+    expect(attempt({ maxLogBytes: 4 * MIB, logFileBytes: MIB })).toMatchObject({ logFileBytes: MIB });
+    expect(attempt({ maxLogBytes: 4 * MIB - 4096, logFileBytes: MIB })).toBe(REFUSED);
+    expect(attempt({ logFileBytes: 512 * MIB })).toBe(REFUSED);
+    expect(attempt({ maxLogBytes: MIB }, { LANEWAL_LOG_FILE_BYTES: String(MIB) })).toBe(REFUSED);
+  });
+
+  test('a directory that is no path', () => {
+    expect(attempt({ archiveDirectory: 'a/b' })).toMatchObject({ archiveDirectory: 'a/b' });
+    for (const path of ['', ' ', 'a\0b', 5, null, ['a']])
+      expect(attempt({ archiveDirectory: path }), String(path)).toBe(REFUSED);
   });
 
   test('a ticker that is no boolean', () => {
