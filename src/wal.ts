@@ -3,20 +3,22 @@
 // recovery, shared memory, flusher; close goes the other way.
 
 import { EventEmitter } from 'node:events';
-import { monotonicMs } from './base/clock.js';
 import { invalidArgument, WalError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
 import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
 import type { WaitOptions } from './epoch/mark-waiter.js';
 import { DurablePublication, type DurableRange } from './epoch/publication.js';
-import { readPublishedEnd } from './epoch/sealing.js';
 import { drainAtExit } from './exit.js';
 import type { FlushResult } from './flusher/flusher.js';
 import type { FlusherHost } from './flusher/flusher-host.js';
 import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
+import type { DurableCommit } from './follow/commit-copy.js';
+import { type CommitsOptions, durableCommits, type LogSource } from './follow/durable-commits.js';
+import { PageHistory, type ReadOptions } from './follow/page-history.js';
 import type { WalHandle } from './handle.js';
 import type { Lane } from './lane/lane.js';
 import { LOCK_NAME } from './log/names.js';
+import { epochDurable, type Marks, readMarks } from './marks.js';
 import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
@@ -31,20 +33,6 @@ import type { WalWriter } from './writer.js';
 
 /** Options of {@link openWal}: any of the settings. */
 export type OpenOptions = SettingOptions;
-
-/** How far the log is. Each mark means everything up to it, and only moves forward. */
-export interface Marks {
-  /** Last commit published in a lane, with all before it. */
-  readonly appendedSeq: number;
-  /** Last commit that survives the death of the process. */
-  readonly writtenSeq: number;
-  /** Last commit that survives power loss; under `off` the same as written. */
-  readonly durableSeq: number;
-  /** Last epoch of which that is true. */
-  readonly durableEpoch: number;
-  /** Last epoch sealed. */
-  readonly epoch: number;
-}
 
 interface WalEvents {
   stalled: [error: WalError];
@@ -96,6 +84,8 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #publication: DurablePublication;
   readonly #attachments = new Set<Attachment>();
   readonly #stopDraining: () => void;
+  readonly #source: LogSource;
+  #history: PageHistory | undefined;
   #isTicking: boolean;
   #closing: Promise<void> | undefined;
 
@@ -112,6 +102,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#host = running.host;
     this.#writer = running.writer;
     this.#publication = new DurablePublication(control);
+    this.#source = { directory: this.directory, control, writerId: running.writer.writerId };
     this.#isTicking = settings.ticker;
     const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
     // A flusher on this very thread could not run while an exit handler does.
@@ -164,12 +155,7 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** The marks now. Each is read once; together they are no snapshot. */
   marks(): Marks {
-    const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, this.#lanes) - 1;
-    const durableSeq = this.#control.durableSeq.load();
-    const durableEpoch = this.#control.durableEpoch.load();
-    const writtenSeq = this.#control.writtenSeq.load();
-    const epoch = this.#control.sealedEpoch.load();
-    return { appendedSeq, writtenSeq, durableSeq, durableEpoch, epoch };
+    return readMarks(this.#control, this.#lanes);
   }
 
   /** What the flusher has counted since the log was opened. */
@@ -181,13 +167,7 @@ export class Wal extends EventEmitter<WalEvents> {
   async durable(what: { seq: number } | { epoch: number }, options: WaitOptions = {}): Promise<void> {
     const { durable } = this.#writer.waiters;
     if ('seq' in what) return durable.wait(what.seq, options);
-    const { timeoutMs, signal } = options;
-    const deadlineMs = timeoutMs === undefined ? undefined : monotonicMs() + timeoutMs;
-    while (this.#control.durableEpoch.load() < what.epoch) {
-      const leftMs = deadlineMs === undefined ? undefined : Math.max(0, deadlineMs - monotonicMs());
-      // Whichever commit is next brings the next epoch.
-      await durable.wait(this.#control.durableSeq.load() + 1, { timeoutMs: leftMs, signal });
-    }
+    return epochDurable(this.#control, durable, what.epoch, options);
   }
 
   /** Makes everything appended so far durable (under `off`: written). */
@@ -240,6 +220,24 @@ export class Wal extends EventEmitter<WalEvents> {
     await this.#hold.during(this.#host.checkpoint(throughSeq));
   }
 
+  /**
+   * The durable commits in order, each once: an async iterator, whose values share no memory with the log. What it has
+   * still to read stays in the log until it ends, also by `return` or `break`, or its thread does.
+   *
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT; while it runs ERR_WAL_OVERTAKEN (`from` is not in the log any more),
+   *   ERR_WAL_ABORTED, ERR_WAL_EXHAUSTED (readers), ERR_WAL_CORRUPT, ERR_WAL_IO, ERR_WAL_CLOSED, and what the log
+   *   failed with
+   */
+  commits(options: CommitsOptions = {}): AsyncIterableIterator<DurableCommit, undefined> {
+    return durableCommits(this.#source, options);
+  }
+
+  /** The image of a page as of a durable commit; from the log alone: see {@link PageHistory.read}. */
+  read(pageNumber: number, options: ReadOptions = {}): Promise<Uint8Array | undefined> {
+    this.#history ??= new PageHistory(this.#source, this.settings.pageSize);
+    return this.#hold.during(this.#history.read(pageNumber, options));
+  }
+
   /** Calls back with each range of commits once it is durable, in order. Returns how to stop. */
   onDurable(callback: (range: DurableRange) => void): () => void {
     return this.#publication.listen(callback);
@@ -279,6 +277,7 @@ export class Wal extends EventEmitter<WalEvents> {
   #onEnd(): void {
     this.#stopDraining();
     this.#writer.disconnect();
+    this.#history?.close();
     for (const attachment of this.#attachments) attachment.detach();
     this.#lock.release();
   }

@@ -105,6 +105,11 @@ export class WalWriter {
     );
   }
 
+  /** @internal Names this thread among those of the log. */
+  get writerId(): number {
+    return this.#writerId;
+  }
+
   /** @internal */
   get waiters(): MarkWaiters {
     return this.#waiters;

@@ -12,6 +12,7 @@ import { addInspect } from './commands/inspect.js';
 import { addRecover } from './commands/recover.js';
 import { addReplay } from './commands/replay.js';
 import { addStat } from './commands/stat.js';
+import { addTail } from './commands/tail.js';
 import { addTorture } from './commands/torture.js';
 import { addVerify } from './commands/verify.js';
 import { EXIT, errorLine, exitStatusOf } from './exit-status.js';
@@ -49,6 +50,7 @@ function buildProgram(finish: (status: number, isAbrupt?: boolean) => void): Com
   addVerify(program, finish);
   addInspect(program, finish);
   addStat(program, finish);
+  addTail(program, finish);
   addTorture(program, finish);
   return program;
 }

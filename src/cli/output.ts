@@ -113,7 +113,8 @@ export class SpooledOutput {
   }
 }
 
-async function printPiece(piece: string | Buffer): Promise<void> {
+/** Prints as fast as the reader takes it. */
+export async function printPiece(piece: string | Buffer): Promise<void> {
   if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
 }
 

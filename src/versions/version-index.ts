@@ -54,6 +54,8 @@ const VERSIONS_MAX = 2 ** 24;
  * Source: design/readers.md.
  */
 export class VersionIndex {
+  /** The largest index there can be. */
+  static readonly versionsMax = VERSIONS_MAX;
   readonly buffer: SharedArrayBuffer;
   /** Announced whenever {@link indexedThrough} moved; for whoever waits for something else as well. */
   readonly indexedTurn: Turn;

@@ -10,7 +10,7 @@ afterEach(removeFolders);
 
 const BASE = tracePath('torn-tail-4k', 'base.db.gz');
 const WAL = tracePath('torn-tail-4k', 'trace.db-wal.gz');
-const COMMANDS = ['demo', 'replay', 'recover', 'verify', 'inspect', 'stat', 'torture'];
+const COMMANDS = ['demo', 'replay', 'recover', 'verify', 'inspect', 'stat', 'tail', 'torture'];
 
 /** The arguments of a replay that is right but for what is put in its place. */
 function replay(folder: string, changes: Readonly<Record<string, string>> = {}): string[] {
@@ -29,7 +29,6 @@ async function expectRefused(args: readonly string[], names: string, code = 'ERR
 describe('options', () => {
   test.each<[readonly string[], string]>([
     [['nonsense'], 'nonsense'],
-    [['tail', 'a.db'], 'tail'],
     [['checkpoint', 'a.db'], 'checkpoint'],
     [['bench'], 'bench'],
     [['--nonsense'], '--nonsense'],
@@ -165,7 +164,7 @@ describe('inputs', () => {
     expect(existsSync('/a.db')).toBe(false);
   });
 
-  test.each(['recover', 'verify', 'inspect', 'stat'])(
+  test.each(['recover', 'verify', 'inspect', 'stat', 'tail'])(
     '%s refuses a directory, and a log of SQLite',
     async (command) => {
       const folder = makeFolder();
