@@ -6,9 +6,11 @@ import { connectWal } from './connect.js';
 import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
 import { FlusherHost } from './flusher/flusher-host.js';
 import type { FlusherNotice, FlusherStart } from './flusher/messages.js';
+import { checkpointStart } from './flusher/retention.js';
 import { frameSeed } from './frame/codec.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
+import { atomics } from './memory/atomics.js';
 import type { OpenedLog } from './recovery/opening.js';
 import type { ResolvedSettings, Settings } from './settings.js';
 import type { Directory } from './storage/directory.js';
@@ -43,7 +45,9 @@ export async function startLog(
   opened: OpenedLog,
   onNotice: (notice: FlusherNotice) => void,
 ): Promise<RunningLog> {
-  const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
+  const { checkpoint, releasedSeq } = opened;
+  const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
+  const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
   for (const [space, pages] of opened.sizes) {
     // Nobody writes to the spaces beyond; a log that has them was made by something else.
     if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);
@@ -57,8 +61,8 @@ export async function startLog(
     key: `${opened.logId.toString(16)}-${opened.incarnation}-${threadId}-${path}`,
     control: control.buffer,
     lanes: lanes.map(({ buffer }) => buffer),
-    logStart: { ...opened, checkpointEpoch: opened.checkpoint?.throughEpoch ?? 0 },
-    checkpoint: { generation: opened.checkpoint?.generation ?? 0, throughSeq: opened.checkpoint?.throughSeq ?? 0 },
+    logStart: { ...opened, checkpointEpoch: checkpoint?.throughEpoch ?? 0 },
+    checkpoint: checkpointStart(opened),
     settings,
     isTicking: settings.ticker,
   };

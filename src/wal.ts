@@ -3,6 +3,7 @@
 // recovery, shared memory, flusher; close goes the other way.
 
 import { EventEmitter } from 'node:events';
+import { type Attachment, Attachments } from './attachments.js';
 import { invalidArgument, WalError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
 import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
@@ -10,7 +11,7 @@ import type { WaitOptions } from './epoch/mark-waiter.js';
 import { DurablePublication, type DurableRange } from './epoch/publication.js';
 import { drainAtExit } from './exit.js';
 import type { FlushResult } from './flusher/flusher.js';
-import type { FlusherHost } from './flusher/flusher-host.js';
+import { type FlusherHost, isRefusedClose } from './flusher/flusher-host.js';
 import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
 import type { DurableCommit } from './follow/commit-copy.js';
 import { type CommitsOptions, durableCommits, type LogSource } from './follow/durable-commits.js';
@@ -22,6 +23,7 @@ import { epochDurable, type Marks, readMarks } from './marks.js';
 import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
+import { type ReleaseObserver, ReleaseObservers } from './release-observers.js';
 import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
 import { type Place, type RunningLog, startLog } from './start.js';
 import type { Directory } from './storage/directory.js';
@@ -29,23 +31,13 @@ import { acquireLock, type LogLock } from './storage/lock.js';
 import { NodeDirectory } from './storage/node-directory.js';
 import { EventLoopHold } from './thread/keep-alive.js';
 import { isMainThread } from './thread/thread-connect.js';
+import type { WalEvents } from './wal-events.js';
 import type { WalWriter } from './writer.js';
+
+export type { Marks };
 
 /** Options of {@link openWal}: any of the settings. */
 export type OpenOptions = SettingOptions;
-
-interface WalEvents {
-  stalled: [error: WalError];
-  resumed: [];
-  failed: [error: WalError];
-}
-
-/** Something attached to the log, that a clean close brings up to date. */
-export interface Attachment {
-  checkpoint(): Promise<void>;
-  /** The log has ended, in order or not. */
-  detach(): void;
-}
 
 /**
  * Opens the log of `dbPath`, which is the directory `<dbPath>-wal`, and makes it if it is not there.
@@ -82,7 +74,8 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #writer: WalWriter;
   readonly #hold = new EventLoopHold();
   readonly #publication: DurablePublication;
-  readonly #attachments = new Set<Attachment>();
+  readonly #attachments = new Attachments((error) => this.emit('checkpointFailed', error));
+  readonly #observers: ReleaseObservers;
   readonly #stopDraining: () => void;
   readonly #source: LogSource;
   #history: PageHistory | undefined;
@@ -103,6 +96,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#writer = running.writer;
     this.#publication = new DurablePublication(control);
     this.#source = { directory: this.directory, control, writerId: running.writer.writerId };
+    this.#observers = new ReleaseObservers(running.host);
     this.#isTicking = settings.ticker;
     const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
     // A flusher on this very thread could not run while an exit handler does.
@@ -143,7 +137,7 @@ export class Wal extends EventEmitter<WalEvents> {
     return this.#writer;
   }
 
-  /** `running`, `stalled` (the disk is full), `closing`, `closed` or `failed` (reopen to recover). */
+  /** `running`, `stalled` (disk full, or log at its bound), `closing`, `closed` or `failed` (reopen to recover). */
   get state(): StateName {
     return stateName(this.#control.state);
   }
@@ -200,7 +194,7 @@ export class Wal extends EventEmitter<WalEvents> {
     if (!this.#isTicking) await this.#hold.during(this.#host.setTicking(false));
   }
 
-  /** The log files, oldest first. */
+  /** The log files, oldest first, and who keeps each. */
   async files(): Promise<LogFileInfo[]> {
     return this.#hold.during(this.#host.files());
   }
@@ -238,6 +232,14 @@ export class Wal extends EventEmitter<WalEvents> {
     return this.#hold.during(this.#history.read(pageNumber, options));
   }
 
+  /**
+   * Calls back before a log file goes that checkpoints and readers let go. False, a throw and silence keep it, and
+   * those behind it; it is asked about again at the next checkpoint. Returns how to stop.
+   */
+  onRelease(observer: ReleaseObserver): () => void {
+    return this.#observers.add(observer);
+  }
+
   /** Calls back with each range of commits once it is durable, in order. Returns how to stop. */
   onDurable(callback: (range: DurableRange) => void): () => void {
     return this.#publication.listen(callback);
@@ -253,10 +255,14 @@ export class Wal extends EventEmitter<WalEvents> {
    * Twice is harmless. A log that has failed closes quietly: whoever waited was told.
    *
    * @throws {WalError} ERR_WAL_TIMEOUT (closing goes on), ERR_WAL_POISONED when the log fails meanwhile, the error of a
-   *   checkpoint that failed (the log is closed nevertheless, and still holds everything)
+   *   checkpoint that failed (the log is closed nevertheless, and still holds everything); ERR_WAL_LOG_FULL when the
+   *   log is at its bound and nothing makes room: it stays open, close it again when what pins it is gone
    */
   async close({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#drain();
+    this.#closing ??= this.#drain().catch((error) => {
+      if (isRefusedClose(error)) this.#closing = undefined;
+      throw error;
+    });
     return this.#within(this.#closing, timeoutMs, 'close');
   }
 
@@ -266,11 +272,10 @@ export class Wal extends EventEmitter<WalEvents> {
 
   async #drain(): Promise<void> {
     if (this.#control.state === STATE.failed) return this.#host.ended();
-    const checkpoints = [...this.#attachments].map((attachment) => attachment.checkpoint());
-    const results = await Promise.allSettled(checkpoints);
+    const failure = await this.#attachments.checkpoint();
     await this.#host.close();
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    // A log that was too full for the checkpoint, and is closed now, has been drained by somebody else's.
+    if (failure !== undefined && !isRefusedClose(failure)) throw failure;
   }
 
   /** The flusher is gone, in order or not: nobody writes any more, others may open the log. */
@@ -278,13 +283,17 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#stopDraining();
     this.#writer.disconnect();
     this.#history?.close();
-    for (const attachment of this.#attachments) attachment.detach();
+    this.#attachments.detach();
     this.#lock.release();
   }
 
   #hear(notice: FlusherNotice): void {
     if (notice.kind === 'resumed') this.emit('resumed');
-    else this.emit(notice.kind, WalError.fromWire(notice.error));
+    else if (notice.kind === 'mayGo') this.#observers.ask(notice.files);
+    else if (notice.kind === 'checkpointWanted') {
+      void this.#attachments.checkpointDurable();
+      this.emit('checkpointWanted', notice.reason);
+    } else this.emit(notice.kind, WalError.fromWire(notice.error));
   }
 
   #within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string): Promise<T> {

@@ -3,7 +3,7 @@
 
 import { monotonicMs } from './base/clock.js';
 import { exhausted } from './base/counters.js';
-import { WalError } from './base/errors.js';
+import { type ErrorDetails, WalError } from './base/errors.js';
 import { checkWaitBounds, startTimer } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
@@ -122,8 +122,8 @@ export class WalWriter {
    * page's versions.
    *
    * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_RECORD_TOO_LARGE, ERR_WAL_CLOSED, ERR_WAL_POISONED,
-   *   ERR_WAL_EXHAUSTED, ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no
-   *   space and the disk is full); nothing was written then
+   *   ERR_WAL_EXHAUSTED, ERR_WAL_LANE_FULL (no space and `timeoutMs` 0), ERR_WAL_LOG_FULL (likewise, and the log is at
+   *   its bound), ERR_WAL_TIMEOUT, ERR_WAL_STORAGE_FULL (no space and the disk is full); nothing was written then
    *
    * Durability: none yet. Await `commit.durable()` or `commit.written()`.
    * Threading: only the thread that connected.
@@ -304,15 +304,7 @@ export class WalWriter {
       return exhausted('commit sequence', { commitSeqNext: this.#control.commitSeqNext.load() });
     const { lane } = this.#laneWriter;
     const details = { lane: lane.index, laneBytes: lane.bytes, stagedBytes: lane.stagedBytes(), timeoutMs, refusal };
-    if (state === STATE.stalled) {
-      const cause = this.#control.failure();
-      return new WalError(
-        'ERR_WAL_STORAGE_FULL',
-        `Lane ${lane.index} is full and the disk is, too: ${cause.message}`,
-        details,
-        cause,
-      );
-    }
+    if (state === STATE.stalled) return stalled(this.#control.failure(), lane.index, details);
     if (timeoutMs === 0) {
       return new WalError(
         'ERR_WAL_LANE_FULL',
@@ -328,6 +320,18 @@ export class WalWriter {
 /** Whether trying again is in vain. */
 function isFinal(refusal: Refusal): boolean {
   return refusal === 'closed' || refusal === 'exhausted';
+}
+
+/** An append that waited is told that it did; what pins the log is the cause then. */
+function stalled(cause: WalError, lane: number, details: ErrorDetails & { timeoutMs: number }): WalError {
+  const what = cause.code === 'ERR_WAL_LOG_FULL' ? 'the log' : 'the disk';
+  const code = cause.code === 'ERR_WAL_LOG_FULL' && details.timeoutMs > 0 ? 'ERR_WAL_TIMEOUT' : cause.code;
+  return new WalError(
+    code,
+    `Lane ${lane} is full and ${what} is, too: ${cause.message}`,
+    { ...cause.details, ...details },
+    cause,
+  );
 }
 
 function aborted(signal: AbortSignal): WalError {

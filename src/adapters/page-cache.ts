@@ -2,15 +2,16 @@
 // and a page reaches the page file only behind its log ("no page before its log", invariant C1).
 //
 // The user's cache may evict whatever it likes whenever it likes: what is not yet in the page file is kept here as
-// well, until a checkpoint wrote it. A clean close checkpoints (all pages; the bounded checkpointer is a layer of its
-// own).
+// well, until a checkpoint wrote it (dirty-pages.ts). Checkpoints come by themselves, and with a clean close.
 
+import type { Attachment } from '../attachments.js';
 import { invalidArgument, WalError } from '../base/errors.js';
 import type { Commit } from '../commit.js';
 import type { PageWrite } from '../record/commit.js';
 import type { PageFile } from '../storage/page-file.js';
-import type { Attachment, Wal } from '../wal.js';
+import type { Wal } from '../wal.js';
 import type { WalWriter } from '../writer.js';
+import { DirtyPages } from './dirty-pages.js';
 
 /** What a cache has to offer; a `Map` and the `lru-cache` package both do. Images must not be changed in place. */
 export interface PageCache {
@@ -20,12 +21,10 @@ export interface PageCache {
   entries(): Iterable<readonly [number, Uint8Array]>;
 }
 
-/** A page newer than the page file's. */
-interface DirtyPage {
-  readonly image: Uint8Array;
-  /** The commit that wrote it. */
-  readonly seq: number;
-}
+/** How often a checkpoint that waits for its log looks whether the log waits for it. */
+const LOOK_MS = 50;
+/** Looks at a log that stays full before a checkpoint gives up: whatever pins it may go on pinning it. */
+const LOOKS_MAX = 20;
 
 /** Told how far an attached page file is synced; frees log files once all of them are. */
 export type OnSynced = (throughSeq: number) => Promise<void>;
@@ -39,12 +38,7 @@ export class CachedPages implements Attachment {
   readonly #space: number;
   readonly #pageBytes: number;
   readonly #onSynced: OnSynced;
-  readonly #dirty = new Map<number, DirtyPage>();
-  #sizePages: number;
-  /** The smallest size since the last checkpoint: what the page file holds beyond it was cut off, and is zero now. */
-  #cutPages = Number.POSITIVE_INFINITY;
-  /** The same for the checkpoint under way, or for the one that failed last. */
-  #cutPagesUnderway = Number.POSITIVE_INFINITY;
+  readonly #dirty: DirtyPages;
   #lastCheckpoint: Promise<void> = Promise.resolve();
   #lastSeq: number;
   #failure: WalError | undefined;
@@ -58,18 +52,18 @@ export class CachedPages implements Attachment {
     this.#space = space;
     this.#pageBytes = wal.settings.pageSize;
     this.#onSynced = onSynced;
-    this.#sizePages = pageFile.sizePages();
+    this.#dirty = new DirtyPages(pageFile.sizePages());
     this.#lastSeq = wal.marks().appendedSeq;
   }
 
   /** Size of the store in pages. */
   get sizePages(): number {
-    return this.#sizePages;
+    return this.#dirty.sizePages;
   }
 
   /** Pages that a checkpoint would write. */
   get dirtyPages(): number {
-    return this.#dirty.size;
+    return this.#dirty.count;
   }
 
   /**
@@ -79,16 +73,16 @@ export class CachedPages implements Attachment {
    */
   read(pageNumber: number): Uint8Array {
     if (this.#failure !== undefined) throw this.#failure;
-    if (!Number.isSafeInteger(pageNumber) || pageNumber < 1 || pageNumber > this.#sizePages) {
-      throw invalidArgument(`Page ${pageNumber} is not one of the ${this.#sizePages} pages of the store.`, {
+    if (!Number.isSafeInteger(pageNumber) || pageNumber < 1 || pageNumber > this.sizePages) {
+      throw invalidArgument(`Page ${pageNumber} is not one of the ${this.sizePages} pages of the store.`, {
         pageNumber,
       });
     }
-    const known = this.#dirty.get(pageNumber)?.image ?? this.#cache.get(pageNumber);
+    const newest = this.#dirty.newest(pageNumber);
+    const known = newest instanceof Uint8Array ? newest : this.#cache.get(pageNumber);
     if (known !== undefined) return known;
     const image = new Uint8Array(this.#pageBytes);
-    const cutPages = Math.min(this.#cutPages, this.#cutPagesUnderway);
-    if (pageNumber <= cutPages) this.#pageFile.readPage(pageNumber, image);
+    if (newest !== 'cut') this.#pageFile.readPage(pageNumber, image);
     this.#cache.set(pageNumber, image);
     return image;
   }
@@ -102,62 +96,77 @@ export class CachedPages implements Attachment {
   install(writes: ReadonlyMap<number, Uint8Array>, newSizePages: number | undefined): Commit {
     if (this.#failure !== undefined) throw this.#failure;
     const highest = Math.max(0, ...writes.keys());
-    const grown = highest > this.#sizePages ? highest : undefined;
+    const grown = highest > this.sizePages ? highest : undefined;
     const sizePages = newSizePages ?? grown;
     const space = this.#space;
     const pages: PageWrite[] = [...writes].map(([pageNumber, image]) => ({ pageNumber, image, space }));
     const sizes = sizePages === undefined ? undefined : [{ space, pages: sizePages }];
     const commit = this.#writer.append({ pages, sizes });
     this.#lastSeq = commit.seq;
-    for (const [pageNumber, image] of writes) {
-      this.#dirty.set(pageNumber, { image, seq: commit.seq });
-      this.#cache.set(pageNumber, image);
-    }
-    if (sizePages !== undefined) this.#resize(sizePages);
+    this.#dirty.install(commit.seq, writes, sizePages, this.#wal.marks().durableSeq);
+    for (const [pageNumber, image] of writes) this.#cache.set(pageNumber, image);
+    if (sizePages !== undefined) this.#dropBeyond(sizePages);
     return commit;
   }
 
   /**
    * Writes every dirty page to the page file, behind its log, syncs it, and frees the log below.
    *
-   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing is forgotten, try again; ERR_WAL_POISONED after a
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing is forgotten, try again; ERR_WAL_LOG_FULL when the log
+   *   stays full although everything durable was written, and so does not take the rest; ERR_WAL_POISONED after a
    *   failed sync of the page file: its contents are unknown, reopen the log, which writes every page again
    *
    * Durability: on return the page file holds every commit made before the call, synced (but for policy `off`).
    */
   checkpoint(): Promise<void> {
-    // One after the other: each takes over what the one before it left.
-    this.#lastCheckpoint = this.#lastCheckpoint.catch(() => undefined).then(() => this.#takeCheckpoint());
+    return this.#afterLast(async () => {
+      // C1: no page before its log.
+      await this.#becomeDurable(this.#lastSeq);
+      await this.#apply();
+    });
+  }
+
+  /** The same for what is durable already: waits for nobody. */
+  checkpointDurable(): Promise<void> {
+    return this.#afterLast(() => this.#apply());
+  }
+
+  /** One after the other: each takes over what the one before it left. */
+  #afterLast(work: () => Promise<void>): Promise<void> {
+    this.#lastCheckpoint = this.#lastCheckpoint.catch(() => undefined).then(work);
     return this.#lastCheckpoint;
   }
 
-  async #takeCheckpoint(): Promise<void> {
+  /** Waits for the log, which may be full of what is durable and wait for this checkpoint. */
+  async #becomeDurable(seq: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const throughSeq = this.#lastSeq;
-    const sizePages = this.#sizePages;
-    const pages = [...this.#dirty].sort(([a], [b]) => a - b);
-    // Cuts from here on are the next checkpoint's.
-    this.#cutPagesUnderway = Math.min(this.#cutPagesUnderway, this.#cutPages);
-    this.#cutPages = Number.POSITIVE_INFINITY;
-    // C1: no page before its log.
-    await this.#wal.flush();
-    await this.#wal.durable({ seq: throughSeq });
-    this.#writePages(pages, sizePages);
-    this.#cutPagesUnderway = Number.POSITIVE_INFINITY;
-    for (const [pageNumber, page] of pages) {
-      // A page written again meanwhile stays dirty.
-      if (this.#dirty.get(pageNumber) === page) this.#dirty.delete(pageNumber);
+    this.#wal.flush().catch(() => undefined);
+    for (let looks = 1; ; looks += 1) {
+      try {
+        return await this.#wal.durable({ seq }, { timeoutMs: LOOK_MS });
+      } catch (error) {
+        if (!(error instanceof WalError && error.code === 'ERR_WAL_TIMEOUT')) throw error;
+        const { cause } = error;
+        const isFull = cause instanceof WalError && cause.code === 'ERR_WAL_LOG_FULL';
+        if (!isFull) looks = 0;
+        else if (looks >= LOOKS_MAX) throw cause;
+        else await this.#apply();
+      }
     }
-    await this.#onSynced(throughSeq);
   }
 
-  #writePages(pages: readonly (readonly [number, DirtyPage])[], sizePages: number): void {
-    if (this.#cutPagesUnderway < this.#pageFile.sizePages()) this.#pageFile.setSizePages(this.#cutPagesUnderway);
-    for (const [pageNumber, { image }] of pages) {
-      if (pageNumber <= sizePages) this.#pageFile.writePage(pageNumber, image);
-    }
+  /** Brings the page file to the durable mark. */
+  async #apply(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const throughSeq = this.#wal.marks().durableSeq;
+    const { cutPages, pages, sizePages } = this.#dirty.asOf(throughSeq);
+    if (cutPages !== undefined && cutPages < this.#pageFile.sizePages()) this.#pageFile.setSizePages(cutPages);
+    // C1: an image is no newer than the durable mark.
+    for (const [pageNumber, image] of pages) this.#pageFile.writePage(pageNumber, image);
     this.#pageFile.setSizePages(sizePages);
     this.#sync();
+    this.#dirty.forget(throughSeq);
+    await this.#onSynced(throughSeq);
   }
 
   /** @internal The log has ended: nothing can be committed or checkpointed any more. */
@@ -182,13 +191,8 @@ export class CachedPages implements Attachment {
     }
   }
 
-  #resize(sizePages: number): void {
-    if (sizePages < this.#sizePages) {
-      this.#cutPages = Math.min(this.#cutPages, sizePages);
-      for (const [pageNumber] of [...this.#cache.entries()]) if (pageNumber > sizePages) this.#cache.delete(pageNumber);
-      for (const pageNumber of [...this.#dirty.keys()]) if (pageNumber > sizePages) this.#dirty.delete(pageNumber);
-    }
-    this.#sizePages = sizePages;
+  #dropBeyond(sizePages: number): void {
+    for (const [pageNumber] of [...this.#cache.entries()]) if (pageNumber > sizePages) this.#cache.delete(pageNumber);
   }
 }
 

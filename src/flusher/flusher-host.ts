@@ -11,6 +11,11 @@ import { FlusherThread } from './flusher-thread.js';
 import type { FlusherNotice, FlusherRequest, FlusherStart, LogFileInfo } from './messages.js';
 import { NO_PREALLOCATOR } from './preallocator.js';
 
+/** Whether a log stays open because nothing made room for what it still has to write. */
+export function isRefusedClose(error: unknown): boolean {
+  return error instanceof WalError && error.code === 'ERR_WAL_LOG_FULL';
+}
+
 /** A running flusher, as its owner sees it. */
 export class FlusherHost {
   /** The thread that writers connect to. */
@@ -77,17 +82,33 @@ export class FlusherHost {
     await this.#ask({ kind: 'checkpoint', throughSeq });
   }
 
+  /** Whether files are asked about before they go. A log that has ended lets nothing go. */
+  observe(isObserving: boolean): void {
+    this.#ask({ kind: 'observe', isObserving }).catch(() => undefined);
+  }
+
+  /** What the observers say about a file. */
+  answer(fileNumber: number, mayGo: boolean): void {
+    this.#ask({ kind: 'observed', fileNumber, mayGo }).catch(() => undefined);
+  }
+
   async setTicking(isTicking: boolean): Promise<void> {
     await this.#ask({ kind: 'ticker', isTicking });
   }
 
-  /** Drains and ends the flusher. Settles when it has ended, also when it could not drain: nobody writes any more. */
+  /**
+   * Drains and ends the flusher. Settles when it has ended, also when it could not drain: nobody writes any more.
+   *
+   * @throws {WalError} ERR_WAL_LOG_FULL: it was refused, and the log is open as before
+   */
   async close(): Promise<void> {
     try {
       await this.#ask({ kind: 'close' });
-    } finally {
-      await this.#ended;
+    } catch (error) {
+      if (!isRefusedClose(error)) await this.#ended;
+      throw error;
     }
+    await this.#ended;
   }
 
   /** Resolves when the flusher has ended, for whatever reason. */

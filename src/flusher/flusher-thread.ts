@@ -1,21 +1,35 @@
 // Runs a flusher: answers its owner, knows the writers by their ports and hears of their deaths, has spare files made.
 // When it steps and sleeps is flusher-loop.ts. The same code runs on a thread of its own or inline, over any directory.
 
-import { wallClockMs } from '../base/clock.js';
-import { invalidArgument, toWalError, type WalError } from '../base/errors.js';
+import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 import { Control } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
-import { writeCheckpointRecord } from '../log/checkpoint-record.js';
 import { LogWriter } from '../log/log-writer.js';
 import { SparePool } from '../log/spare-pool.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
+import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
 import { Flusher } from './flusher.js';
 import { FlusherLoop } from './flusher-loop.js';
 import { FLUSHER_ID, FlusherLanes } from './lanes.js';
 import type { FlusherNotice, FlusherRequest, FlusherStart, WriterMessage, WriterWelcome } from './messages.js';
+import { ObserverHold } from './observer-hold.js';
 import type { Preallocator } from './preallocator.js';
+import { Retention } from './retention.js';
+
+/** The key under which threads that checkpoint reach the flusher of the log `key`. */
+export function requestsKey(key: string): string {
+  return `${key}:requests`;
+}
+
+/** Errors after which nothing has changed, and which may be over later. */
+const REFUSALS: readonly ErrorCode[] = [
+  'ERR_WAL_STORAGE_FULL',
+  'ERR_WAL_LOG_FULL',
+  'ERR_WAL_EXHAUSTED',
+  'ERR_WAL_INVALID_ARGUMENT',
+];
 
 /** A connected writer. */
 interface Writer {
@@ -29,7 +43,6 @@ export class FlusherThread {
   readonly #control: Control;
   readonly #lanes: readonly Lane[];
   readonly #flusherLanes: FlusherLanes;
-  readonly #directory: Directory;
   readonly #log: LogWriter;
   readonly #spares: SparePool;
   readonly #preallocator: Preallocator;
@@ -40,7 +53,11 @@ export class FlusherThread {
   readonly #writers = new Map<number, Writer>();
   readonly #usersOfLane: number[];
   #writerIdNext = FLUSHER_ID + 1;
-  #checkpoint: FlusherStart['checkpoint'];
+  readonly #retention: Retention;
+  readonly #observers: ObserverHold;
+  readonly #need: CheckpointNeed;
+  /** Ports of threads that checkpoint. */
+  readonly #requestPorts = new Set<MessagePort>();
   #spareBeingMade: Promise<void> = Promise.resolve();
 
   /** @param port - to the owner */
@@ -49,20 +66,19 @@ export class FlusherThread {
     const sync = settings.fsync !== 'off';
     this.#start = start;
     this.#port = port;
-    this.#directory = directory;
     this.#preallocator = preallocator;
-    this.#checkpoint = start.checkpoint;
     this.#control = new Control(start.control);
     this.#lanes = start.lanes.map((buffer, index) => new Lane(index, buffer));
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
-    this.#spares = new SparePool(directory);
+    this.#spares = new SparePool(directory, settings.logFileBytes);
     this.#log = new LogWriter(
       directory,
       start.logStart,
       this.#spares,
-      { logFileBytes: settings.logFileBytes, sync },
+      { ...settings, sync },
       {
+        appended: (endSeq, bytes) => this.#wantCheckpoint(this.#need.appended(endSeq, bytes)),
         rotated: (unfilledBytes) => this.#onRotated(unfilledBytes),
         synced: () => this.#control.count('syncs'),
         directorySynced: () => this.#control.count('directorySyncs'),
@@ -72,13 +88,21 @@ export class FlusherThread {
       stalled: (error) => this.#tell({ kind: 'stalled', error: error.toWire() }),
       resumed: () => this.#tell({ kind: 'resumed' }),
       failed: (error) => this.#tell({ kind: 'failed', error: error.toWire() }),
+      makeRoom: () => this.#makeRoom(),
+      whyFull: (error) => this.#whyFull(error),
     });
+    this.#observers = new ObserverHold((files) => this.#tell({ kind: 'mayGo', files }));
+    const identity = { ...start.logStart, sync };
+    const holds = [this.#observers];
+    this.#retention = new Retention(directory, this.#control, this.#log, identity, start.checkpoint, holds);
+    this.#need = new CheckpointNeed(settings, this.#bytesAboveCheckpoint());
     this.#loop = new FlusherLoop(this.#control, this.#flusher);
   }
 
   /** Serves until the log is closed or has failed. */
   async run(): Promise<void> {
     const stopReceiving = receivePorts(this.#start.key, (port) => this.#connect(port));
+    const stopReceivingRequests = receivePorts(requestsKey(this.#start.key), (port) => this.#serve(port));
     answerRequests(this.#port, (body) => this.#answer(body as FlusherRequest));
     try {
       this.#release();
@@ -90,6 +114,8 @@ export class FlusherThread {
     if (this.#spares.count === 0) await this.#spareBeingMade;
     await this.#preallocator.end();
     stopReceiving();
+    stopReceivingRequests();
+    for (const port of this.#requestPorts) port.close();
     this.#leaveWriters();
     // What was answered before is still delivered; an open port would keep the thread alive.
     this.#port.close();
@@ -97,6 +123,15 @@ export class FlusherThread {
 
   #tell(notice: FlusherNotice): void {
     this.#port.postMessage(notice);
+    for (const port of this.#requestPorts) port.postMessage(notice);
+  }
+
+  /** Answers a thread that checkpoints, without the owner's event loop in between. */
+  #serve(port: MessagePort): void {
+    this.#requestPorts.add(port);
+    answerRequests(port, (body) => this.#answer(body as FlusherRequest));
+    port.on('close', () => this.#requestPorts.delete(port));
+    port.unref();
   }
 
   #answer(request: FlusherRequest): unknown {
@@ -113,25 +148,39 @@ export class FlusherThread {
         this.#flusher.isTicking = request.isTicking;
         return undefined;
       case 'checkpoint':
-        return this.#takeCheckpoint(request.throughSeq);
+        return this.#takeCheckpoint(request);
+      case 'rotate':
+        return this.#leaveFile();
+      case 'observe':
+        this.#observers.isObserving = request.isObserving;
+        return this.#release();
+      case 'observed':
+        if (this.#observers.answered(request.fileNumber, request.mayGo)) this.#release();
+        return undefined;
       case 'files':
-        return this.#log.files();
+        return this.#retention.files();
     }
   }
 
   /** Notes durably that everything up to `throughSeq` is kept elsewhere, then recycles the files below it. */
-  #takeCheckpoint(throughSeq: number): void {
-    const durableSeq = this.#control.durableSeq.load();
-    if (!Number.isSafeInteger(throughSeq) || throughSeq < 0 || throughSeq > durableSeq) {
-      throw invalidArgument(`throughSeq is ${throughSeq}; it must be a commit up to the durable mark ${durableSeq}.`, {
-        throughSeq,
-        durableSeq,
-      });
-    }
+  #takeCheckpoint({ throughSeq, store }: FlusherRequest & { kind: 'checkpoint' }): void {
     try {
-      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);
+      this.#retention.checkpoint(throughSeq, store);
     } catch (thrown) {
       throw this.#failUnlessRefused(thrown, 'write the checkpoint record');
+    }
+    this.#need.checkpointed(throughSeq);
+    this.#observers.forget();
+    this.#release();
+  }
+
+  /** Goes on in a new file; one that holds nothing a checkpoint does not cover is let go at once. */
+  #leaveFile(): void {
+    try {
+      this.#log.leaveFile();
+    } catch (thrown) {
+      const error = this.#failUnlessRefused(thrown, 'leave the log file');
+      throw error.code === 'ERR_WAL_LOG_FULL' ? this.#retention.fullError(error) : error;
     }
     this.#release();
   }
@@ -139,56 +188,72 @@ export class FlusherThread {
   /** After an error it is not known what is on disk (A5), and nothing may go by it; but for a refusal. */
   #failUnlessRefused(thrown: unknown, doing: string): WalError {
     const error = toWalError(thrown, doing);
-    const isRefusal = error.code === 'ERR_WAL_STORAGE_FULL' || error.code === 'ERR_WAL_EXHAUSTED';
-    if (!isRefusal) this.#flusher.fail(error);
+    if (!REFUSALS.includes(error.code)) this.#flusher.fail(error);
     return error;
   }
 
-  #writeCheckpoint(throughSeq: number): void {
-    const { logId, incarnation } = this.#start.logStart;
-    const throughEpoch = this.#log.epochThrough(throughSeq);
-    const { syncedThrough } = this.#log;
-    const generation = this.#checkpoint.generation + 1;
-    const record = {
-      logId,
-      incarnation,
-      generation,
-      throughSeq,
-      throughEpoch,
-      syncedThrough,
-      wallClockMs: wallClockMs(),
-    };
-    writeCheckpointRecord(this.#directory, record, { sync: this.#start.settings.fsync !== 'off' });
-    this.#checkpoint = { generation, throughSeq };
-  }
-
-  /** Recycles the files that the checkpoint covers, and has spares made if there are too few. */
-  #release(): void {
+  /** Recycles the files that nobody needs, and has spares made if there are too few. */
+  #release(): boolean {
+    let isFreed = false;
     try {
-      this.#log.release(this.#checkpoint.throughSeq);
+      isFreed = this.#retention.release();
     } catch (thrown) {
       // On a full disk nothing was renamed: the rest is released at the next checkpoint. Otherwise the files of a log
       // might lose their order.
       const error = this.#failUnlessRefused(thrown, 'recycle log files');
       if (error.code !== 'ERR_WAL_STORAGE_FULL') throw error;
     }
+    this.#observers.ask(this.#retention.files());
+    if (isFreed) this.#flusher.retryNow();
     this.#orderSpare();
+    return isFreed;
+  }
+
+  /** For a flusher that found the log at its bound; the answer of an error is in the state. */
+  #makeRoom(): boolean {
+    try {
+      return this.#release();
+    } catch {
+      return false;
+    }
+  }
+
+  #whyFull(error: WalError): WalError | undefined {
+    if (this.#spares.isFilling) return undefined;
+    // Told again with every look of a stalled log: a checkpoint that failed has to be tried again.
+    this.#wantCheckpoint('near full');
+    return this.#retention.fullError(error);
+  }
+
+  #wantCheckpoint(reason: CheckpointReason | undefined): void {
+    if (reason !== undefined) this.#tell({ kind: 'checkpointWanted', reason });
+  }
+
+  /** Whole files: where in them the checkpoint lies is not known without reading them. */
+  #bytesAboveCheckpoint(): number {
+    const { writeOffset } = this.#start.logStart;
+    const above = this.#log.olderFiles.filter(({ endSeq }) => endSeq - 1 > this.#retention.checkpointSeq);
+    return above.reduce((sum, { bytes }) => sum + bytes, writeOffset);
   }
 
   #onRotated(unfilledBytes: number): void {
     this.#control.count('rotations');
     this.#control.count('unfilledBytes', unfilledBytes);
+    this.#wantCheckpoint(this.#need.grown(this.#log.bytes));
     this.#orderSpare();
   }
 
   /** Has the next spare made, as long as there are too few. */
   #orderSpare(): void {
-    const name = this.#spares.wanted();
+    const name = this.#spares.wanted(this.#log.roomBytes);
     if (name === undefined) return;
     const { logFileBytes, fsync } = this.#start.settings;
     const order = { name, bytes: logFileBytes, sync: fsync !== 'off' };
     this.#spareBeingMade = this.#preallocator.make(order).then((isMade) => {
       this.#spares.filled(name, isMade);
+      // A rotation may wait for it.
+      this.#flusher.retryNow();
+      this.#loop.poke();
       // One that could not be made (a full disk) is tried again at the next rotation or checkpoint.
       if (isMade) this.#orderSpare();
     });

@@ -3,10 +3,11 @@
 //
 // It alone writes: marks, epochs, lane heads, counters, and the state (but for the case that it died itself).
 
-import { toWalError, WalError } from '../base/errors.js';
+import { type ErrorCode, toWalError, WalError } from '../base/errors.js';
 import { type Control, SLEEP, STATE } from '../epoch/control.js';
 import type { LogWriter } from '../log/log-writer.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
+import { EpochCounts } from './epoch-counts.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
 
 /** The settings that the flusher uses. */
@@ -23,6 +24,10 @@ export interface FlusherEvents {
   stalled(error: WalError): void;
   resumed(): void;
   failed(error: WalError): void;
+  /** The log is at its bound: lets files go that nobody needs, and says whether there were any. */
+  makeRoom(): boolean;
+  /** Why there is no room; undefined when there is about to be. */
+  whyFull(error: WalError): WalError | undefined;
 }
 
 /** What to wait for before the next step. */
@@ -31,6 +36,9 @@ export type NextStep =
   | { readonly kind: 'ended' }
   /** Until somebody wakes the flusher (how lightly it sleeps: {@link SLEEP}), at most until `untilMs`. */
   | { readonly kind: 'sleep'; readonly sleep: number; readonly untilMs: number };
+
+/** Errors of a write that can be tried again once there is room, on the disk or in the log. */
+const FULL_CODES: readonly ErrorCode[] = ['ERR_WAL_STORAGE_FULL', 'ERR_WAL_LOG_FULL'];
 
 /** A flush somebody asked for. */
 interface FlushRequest {
@@ -48,6 +56,8 @@ export interface FlushResult {
 /** How often a guard that holds an epoch back, or a full disk, is looked at again. */
 const HELD_BACK_MS = 20;
 const STALL_RETRY_MS_MAX = 1000;
+/** How long a close waits for a checkpoint to make room before it is refused. */
+const CLOSE_PATIENCE_MS = 1000;
 
 /** Seals, writes and syncs; one per open log. */
 export class Flusher {
@@ -58,7 +68,7 @@ export class Flusher {
   readonly #events: FlusherEvents;
   readonly #requests: FlushRequest[] = [];
   readonly #scratch = new SegmentScratch();
-  readonly #lanesUsed = new Set<number>();
+  readonly #counts: EpochCounts;
   #isTicking: boolean;
   #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
   /** When the oldest unsealed commit was first seen, and the first demand for one; undefined while there is none. */
@@ -70,6 +80,10 @@ export class Flusher {
   #markDueMs: number | undefined;
   #stallRetryMs: number | undefined;
   #stallDelayMs = HELD_BACK_MS;
+  /** Why it is stalled. */
+  #stalledBy: WalError | undefined;
+  /** When a close first found the log at its bound. */
+  #closeRefusalMs: number | undefined;
   #closing: { resolve(): void; reject(error: WalError): void } | undefined;
 
   constructor(
@@ -81,6 +95,7 @@ export class Flusher {
     events: FlusherEvents,
   ) {
     this.#control = control;
+    this.#counts = new EpochCounts(control);
     this.#lanes = lanes;
     this.#log = log;
     this.#settings = settings;
@@ -102,7 +117,16 @@ export class Flusher {
     });
   }
 
-  /** Takes no more commits, drains, and leaves the clean mark. */
+  /** Something may have made room: a stalled log looks again at once. */
+  retryNow(): void {
+    if (this.#stallRetryMs !== undefined) this.#stallRetryMs = 0;
+  }
+
+  /**
+   * Takes no more commits, drains, and leaves the clean mark.
+   *
+   * Rejects with ERR_WAL_LOG_FULL when the log is at its bound and nothing makes room: then it takes commits again.
+   */
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#control.hasEnded()) return reject(this.endedError());
@@ -135,8 +159,10 @@ export class Flusher {
   /** Does what is due at `nowMs` (monotonic), without waiting. */
   step(nowMs: number): NextStep {
     if (this.#control.hasEnded()) return { kind: 'ended' };
-    if (this.#stallRetryMs !== undefined && nowMs < this.#stallRetryMs) return this.#sleepStalled();
     try {
+      if (this.#stallRetryMs !== undefined && nowMs < this.#stallRetryMs && !this.#hasRoom()) {
+        return this.#sleepStalled();
+      }
       const before = this.#log.position;
       // What was written before the disk was full does not wait for space.
       if (this.#stallRetryMs !== undefined) this.#syncIfDue(nowMs);
@@ -149,6 +175,7 @@ export class Flusher {
       return before === this.#log.position ? this.#whatNext(nowMs) : { kind: 'again' };
     } catch (thrown) {
       const error = toWalError(thrown, 'write the log');
+      if (error.code === 'ERR_WAL_LOG_FULL') return this.#onLogFull(error, nowMs);
       if (error.code !== 'ERR_WAL_STORAGE_FULL') {
         this.fail(error);
         return { kind: 'ended' };
@@ -207,7 +234,7 @@ export class Flusher {
     this.#log.append(segment);
     this.#pending = undefined;
     this.#lanes.release(sealed);
-    this.#countEpoch(sealed, segment.segmentBytes);
+    this.#counts.add(sealed, segment.segmentBytes);
     this.#control.writtenSeq.store(segment.endSeq - 1);
     if (this.#settings.fsync === 'off') {
       this.#moveDurable();
@@ -266,14 +293,15 @@ export class Flusher {
     this.#writeMark(false);
   }
 
-  /** A full disk is no reason to wait: without the mark the next opening knows less, and nothing is lost. */
+  /** A full disk, or log, is no reason to wait: without the mark the next opening knows less, and nothing is lost. */
   #writeMark(isClean: boolean): void {
     const { epoch, nextSeq } = this.#log.position;
     try {
       this.#log.append(buildMarkSegment(epoch, nextSeq, isClean));
       this.#control.count('marksWritten');
     } catch (thrown) {
-      if (!(thrown instanceof WalError && thrown.code === 'ERR_WAL_STORAGE_FULL')) throw thrown;
+      const isFull = thrown instanceof WalError && FULL_CODES.includes(thrown.code);
+      if (!isFull) throw thrown;
     }
   }
 
@@ -293,14 +321,43 @@ export class Flusher {
     return { kind: 'ended' };
   }
 
+  /** Whether a log that is stalled at its bound has room by now: a pin that went tells nobody. */
+  #hasRoom(): boolean {
+    return this.#stalledBy?.code === 'ERR_WAL_LOG_FULL' && this.#events.makeRoom();
+  }
+
+  #onLogFull(error: WalError, nowMs: number): NextStep {
+    if (this.#events.makeRoom()) return { kind: 'again' };
+    if (this.#control.state === STATE.failed) return { kind: 'ended' };
+    const why = this.#events.whyFull(error);
+    // The spare that is being made is a file that the bound has room for.
+    if (why === undefined) return { kind: 'sleep', sleep: SLEEP.untilTick, untilMs: nowMs + HELD_BACK_MS };
+    this.#stall(why, nowMs);
+    this.#refuseClose(why, nowMs);
+    return this.#sleepStalled();
+  }
+
+  /** A close that nobody makes room for ends with the reason; the log is open as before, and holds everything. */
+  #refuseClose(why: WalError, nowMs: number): void {
+    if (this.#closing === undefined) return;
+    this.#closeRefusalMs ??= nowMs + CLOSE_PATIENCE_MS;
+    if (nowMs < this.#closeRefusalMs) return;
+    const { reject } = this.#closing;
+    this.#closing = undefined;
+    this.#closeRefusalMs = undefined;
+    this.#control.setState(STATE.stalled);
+    reject(why);
+  }
+
   #stall(error: WalError, nowMs: number): void {
-    if (this.#stallRetryMs === undefined) {
-      this.#control.count('stalls');
-      this.#control.setFailure(error);
-      // A closing log stays closing: stalled would take commits again.
-      if (this.#control.state === STATE.running) this.#control.setState(STATE.stalled);
-      this.#events.stalled(error);
-    }
+    if (this.#stallRetryMs === undefined) this.#control.count('stalls');
+    const { code, message } = this.#stalledBy ?? {};
+    this.#stalledBy = error;
+    // What pins a full log may be something else by now.
+    if (message !== error.message) this.#control.setFailure(error);
+    // A closing log stays closing: stalled would take commits again.
+    if (this.#control.state === STATE.running) this.#control.setState(STATE.stalled);
+    if (code !== error.code) this.#events.stalled(error);
     this.#stallRetryMs = nowMs + this.#stallDelayMs;
     this.#stallDelayMs = Math.min(this.#stallDelayMs * 2, STALL_RETRY_MS_MAX);
   }
@@ -309,6 +366,8 @@ export class Flusher {
     if (this.#stallRetryMs === undefined || this.#pending !== undefined) return;
     this.#stallRetryMs = undefined;
     this.#stallDelayMs = HELD_BACK_MS;
+    this.#stalledBy = undefined;
+    this.#closeRefusalMs = undefined;
     if (this.#control.state === STATE.stalled) this.#control.setState(STATE.running);
     this.#events.resumed();
   }
@@ -337,21 +396,5 @@ export class Flusher {
       return { kind: 'sleep', sleep: SLEEP.idle, untilMs: nowMs + HELD_BACK_MS };
     }
     return { kind: 'sleep', sleep: isUnsealed ? SLEEP.untilTick : SLEEP.idle, untilMs };
-  }
-
-  #countEpoch({ certificate, cuts }: SealedEpoch, segmentBytes: number): void {
-    const control = this.#control;
-    control.count('epochs');
-    control.count('commits', certificate.frameCount);
-    control.count('voids', certificate.voids.length);
-    control.count('pages', certificate.pageCount);
-    control.count('bytesWritten', segmentBytes);
-    control.countMax('framesPerEpochMax', certificate.frameCount);
-    control.countMax('lanesPerEpochMax', cuts.length);
-    for (const { lane, jumboCount } of cuts) {
-      this.#lanesUsed.add(lane.index);
-      control.count('jumbos', jumboCount);
-    }
-    control.countMax('lanesUsed', this.#lanesUsed.size);
   }
 }

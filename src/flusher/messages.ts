@@ -2,9 +2,12 @@
 // hears, what writers send, and the handle with which other threads reach it.
 
 import type { WireError } from '../base/errors.js';
+import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
+import type { CheckpointReason } from './checkpoint-need.js';
 import type { FlusherSettings } from './flusher.js';
+import type { CheckpointStart, KeptBy } from './retention.js';
 
 /** What the flusher's thread is started with. */
 export interface FlusherStart {
@@ -16,22 +19,34 @@ export interface FlusherStart {
   readonly control: SharedArrayBuffer;
   readonly lanes: readonly SharedArrayBuffer[];
   readonly logStart: LogStart;
-  /** The newest checkpoint record; zeros when there is none. */
-  readonly checkpoint: { readonly generation: number; readonly throughSeq: number };
-  readonly settings: FlusherSettings & { readonly logFileBytes: number };
+  readonly checkpoint: CheckpointStart;
+  readonly settings: FlusherSettings & {
+    readonly logFileBytes: number;
+    readonly maxLogBytes: number;
+    readonly checkpointBytes: number;
+  };
   readonly isTicking: boolean;
 }
 
-/** What the owner asks of the flusher. */
+/** What the owner, or a thread that checkpoints, asks of the flusher. */
 export type FlusherRequest =
   | { readonly kind: 'flush' }
   | { readonly kind: 'close' }
   | { readonly kind: 'ticker'; readonly isTicking: boolean }
-  | { readonly kind: 'checkpoint'; readonly throughSeq: number }
+  | { readonly kind: 'checkpoint'; readonly throughSeq: number; readonly store?: StoreIdentity | undefined }
+  /** To go on in a new file, if the current one holds anything. */
+  | { readonly kind: 'rotate' }
+  /** Whether files are asked about before they go. */
+  | { readonly kind: 'observe'; readonly isObserving: boolean }
+  /** What the observers say about a file. */
+  | { readonly kind: 'observed'; readonly fileNumber: number; readonly mayGo: boolean }
   | { readonly kind: 'files' };
 
-/** What the flusher tells its owner unasked. */
+/** What the flusher tells its owner, and threads that checkpoint, unasked. */
 export type FlusherNotice =
+  | { readonly kind: 'checkpointWanted'; readonly reason: CheckpointReason }
+  /** The observers are asked whether the files may go. */
+  | { readonly kind: 'mayGo'; readonly files: readonly LogFileInfo[] }
   | { readonly kind: 'stalled'; readonly error: WireError }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'failed'; readonly error: WireError };
@@ -44,6 +59,8 @@ export interface LogFileInfo {
   /** First sequence that is not in this file or one before it. */
   readonly endSeq: number;
   readonly isCurrent: boolean;
+  /** Who needs it, or the file in front of it; `none` when the next checkpoint lets it go. */
+  readonly keptBy: KeptBy;
 }
 
 /** The first message on a writer's port. */

@@ -6,6 +6,16 @@ import { defineLayout } from '../base/layout.js';
 /** The bytes `CKPT`. */
 export const CHECKPOINT_MAGIC = 0x54_50_4b_43;
 
+/** Bits of `flags`; a bit not listed makes the version unknown. */
+export const CHECKPOINT_FLAG = {
+  /** The store is one page file, of which size and first page are given. */
+  store: 1,
+} as const;
+
+/** Who kept log files from being let go when the record was written; 0 is nobody. */
+export const HOLDER_KIND = { reader: 1, snapshot: 2, backup: 3, archive: 4, observer: 5 } as const;
+export type HolderName = keyof typeof HOLDER_KIND;
+
 /** One record; `crc` covers the 92 bytes before it. */
 export const CHECKPOINT_RECORD = defineLayout('checkpoint record', 96, [
   [0, 'u32', 'magic'],
@@ -18,10 +28,10 @@ export const CHECKPOINT_RECORD = defineLayout('checkpoint record', 96, [
   [40, 'u64', 'syncedThrough'],
   [48, 'u64', 'wallClockMs'],
   [56, 'u32', 'incarnation'],
-  [60, 'u32', 'reserved0'],
-  [64, 'u64', 'reserved1'],
-  [72, 'u64', 'reserved2'],
-  [80, 'u64', 'reserved3'],
-  [88, 'u32', 'reserved4'],
+  [60, 'u32', 'page1Crc'],
+  [64, 'u64', 'storePages'],
+  [72, 'u64', 'heldSeq'],
+  [80, 'u64', 'reserved0'],
+  [88, 'u32', 'heldBy'],
   [92, 'u32', 'crc'],
 ]);

@@ -8,7 +8,13 @@ import { WalError } from '../base/errors.js';
 import { FORMAT_VERSION } from '../base/format-version.js';
 import { readU64, writeU64 } from '../base/layout.js';
 import type { Directory, LogFile } from '../storage/directory.js';
-import { CHECKPOINT_MAGIC, CHECKPOINT_RECORD } from './checkpoint-layout.js';
+import {
+  CHECKPOINT_FLAG,
+  CHECKPOINT_MAGIC,
+  CHECKPOINT_RECORD,
+  HOLDER_KIND,
+  type HolderName,
+} from './checkpoint-layout.js';
 import { CHECKPOINT_NAMES } from './names.js';
 
 /** How far the page files, or the user's own store, hold everything, synced. */
@@ -25,6 +31,25 @@ export interface CheckpointRecord {
   readonly wallClockMs: number;
   /** The incarnation that wrote the record. */
   readonly incarnation: number;
+  /** What tells the page file from others; undefined when the store is none, or is not known. */
+  readonly store?: StoreIdentity | undefined;
+  /** Who needed the log below the checkpoint when the record was written. */
+  readonly held?: HeldLog | undefined;
+}
+
+/** A page file as of a checkpoint: another one is noticed by it. */
+export interface StoreIdentity {
+  /** Size in pages. */
+  readonly sizePages: number;
+  /** CRC32C of page 1; 0 when there is none. */
+  readonly page1Crc: number;
+}
+
+/** Who keeps log files although a checkpoint covers them. */
+export interface HeldLog {
+  readonly by: HolderName;
+  /** Everything above this commit is needed. */
+  readonly throughSeq: number;
 }
 
 /** What the two slots hold. */
@@ -38,6 +63,7 @@ export interface CheckpointSlots {
 }
 
 const { at } = CHECKPOINT_RECORD;
+const HOLDERS = Object.keys(HOLDER_KIND) as HolderName[];
 
 /** The 96 bytes of a record. */
 export function encodeCheckpointRecord(record: CheckpointRecord): Uint8Array<ArrayBuffer> {
@@ -52,6 +78,16 @@ export function encodeCheckpointRecord(record: CheckpointRecord): Uint8Array<Arr
   writeU64(view, at.syncedThrough, record.syncedThrough);
   writeU64(view, at.wallClockMs, record.wallClockMs);
   view.setUint32(at.incarnation, record.incarnation, true);
+  const { store, held } = record;
+  if (store !== undefined) {
+    view.setUint16(at.flags, CHECKPOINT_FLAG.store, true);
+    view.setUint32(at.page1Crc, store.page1Crc, true);
+    writeU64(view, at.storePages, store.sizePages);
+  }
+  if (held !== undefined) {
+    view.setUint32(at.heldBy, HOLDER_KIND[held.by], true);
+    writeU64(view, at.heldSeq, held.throughSeq);
+  }
   view.setUint32(at.crc, crc32c(bytes.subarray(0, at.crc)), true);
   return bytes;
 }
@@ -68,12 +104,21 @@ export function decodeCheckpointRecord(bytes: Uint8Array): CheckpointRecord | st
   if (view.getUint32(at.magic, true) !== CHECKPOINT_MAGIC) return 'no checkpoint magic';
   if (crc32c(bytes.subarray(0, at.crc)) !== view.getUint32(at.crc, true))
     return 'a checkpoint record fails its checksum';
-  const reserved = bytes.subarray(at.reserved0, at.crc).some((byte) => byte !== 0);
-  if (view.getUint16(at.version, true) !== FORMAT_VERSION || view.getUint16(at.flags, true) !== 0 || reserved) {
+  const flags = view.getUint16(at.flags, true);
+  const u64 = (offset: number): number => readU64(view, offset) ?? Number.NaN;
+  const heldCode = view.getUint32(at.heldBy, true);
+  const by = HOLDERS.find((name) => HOLDER_KIND[name] === heldCode);
+  const isUnused = (offset: number, end: number): boolean => bytes.subarray(offset, end).every((byte) => byte === 0);
+  const isKnown =
+    view.getUint16(at.version, true) === FORMAT_VERSION &&
+    (flags & ~CHECKPOINT_FLAG.store) === 0 &&
+    isUnused(at.reserved0, at.heldBy) &&
+    (flags !== 0 || isUnused(at.page1Crc, at.heldSeq)) &&
+    (by !== undefined || (heldCode === 0 && isUnused(at.heldSeq, at.reserved0)));
+  if (!isKnown) {
     throw new WalError('ERR_WAL_VERSION', 'The version of the checkpoint record is unknown. Use a newer library.');
   }
-  const u64 = (offset: number): number => readU64(view, offset) ?? Number.NaN;
-  const record = {
+  const numbers = {
     logId: u64(at.logId),
     generation: u64(at.generation),
     throughSeq: u64(at.throughSeq),
@@ -82,8 +127,12 @@ export function decodeCheckpointRecord(bytes: Uint8Array): CheckpointRecord | st
     wallClockMs: u64(at.wallClockMs),
     incarnation: view.getUint32(at.incarnation, true),
   };
-  if (Object.values(record).some(Number.isNaN)) return 'a number of a checkpoint record is out of range';
-  return record;
+  const store =
+    flags === 0 ? undefined : { sizePages: u64(at.storePages), page1Crc: view.getUint32(at.page1Crc, true) };
+  const held = by === undefined ? undefined : { by, throughSeq: u64(at.heldSeq) };
+  const all = [...Object.values(numbers), store?.sizePages ?? 0, held?.throughSeq ?? 0];
+  if (all.some(Number.isNaN)) return 'a number of a checkpoint record is out of range';
+  return { ...numbers, ...(store && { store }), ...(held && { held }) };
 }
 
 /**

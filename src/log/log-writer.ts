@@ -64,8 +64,19 @@ export interface LogStart {
 /** What a log writer does besides writing; told to whoever counts. */
 export interface LogWriterEvents {
   rotated(unfilledBytes: number): void;
+  /** A segment of `bytes` was written; `endSeq` is the first sequence behind it. */
+  appended(endSeq: number, bytes: number): void;
   synced(): void;
   directorySynced(): void;
+}
+
+/** How a log writes its files. */
+export interface LogWriterSettings {
+  readonly logFileBytes: number;
+  /** Bound of all log files and spares but one. */
+  readonly maxLogBytes: number;
+  /** False under policy `off`: then nothing is ever synced. */
+  readonly sync: boolean;
 }
 
 /** The log's files as one sequence of segments. */
@@ -73,6 +84,7 @@ export class LogWriter {
   readonly #directory: Directory;
   readonly #spares: SparePool;
   readonly #logFileBytes: number;
+  readonly #maxLogBytes: number;
   readonly #sync: boolean;
   readonly #events: LogWriterEvents;
   readonly #start: LogStart;
@@ -89,17 +101,17 @@ export class LogWriter {
   /** Last epoch that a checkpoint was said to cover; files up to it may be gone. */
   #releasedEpoch: number;
 
-  /** @param sync - false under policy `off`: then nothing is ever synced */
   constructor(
     directory: Directory,
     start: LogStart,
     spares: SparePool,
-    { logFileBytes, sync }: { logFileBytes: number; sync: boolean },
+    { logFileBytes, maxLogBytes, sync }: LogWriterSettings,
     events: LogWriterEvents,
   ) {
     this.#directory = directory;
     this.#spares = spares;
     this.#logFileBytes = logFileBytes;
+    this.#maxLogBytes = maxLogBytes;
     this.#sync = sync;
     this.#events = events;
     this.#start = start;
@@ -126,6 +138,21 @@ export class LogWriter {
     return this.#syncedThrough === this.#position.epoch;
   }
 
+  /** Bytes of the log's files, spares not counted. */
+  get bytes(): number {
+    return this.#olderFiles.reduce((sum, { bytes }) => sum + bytes, this.#fileBytes);
+  }
+
+  /** What the bound leaves for spares; negative when the log is beyond it. */
+  get roomBytes(): number {
+    return this.#maxLogBytes - this.bytes;
+  }
+
+  /** The files in front of the current one, oldest first. */
+  get olderFiles(): readonly OlderFile[] {
+    return this.#olderFiles;
+  }
+
   /** The current file and the older ones, oldest first. */
   files(): { fileNumber: number; name: string; bytes: number; endSeq: number; isCurrent: boolean }[] {
     const name = logFileName(this.#fileNumber);
@@ -137,7 +164,8 @@ export class LogWriter {
   /**
    * Writes one segment, in a new file if the present one has no room left.
    *
-   * @throws {WalError} ERR_WAL_STORAGE_FULL (may be tried again), ERR_WAL_EXHAUSTED (nothing was written), ERR_WAL_IO
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_LOG_FULL (may be tried again), ERR_WAL_EXHAUSTED (nothing was
+   *   written), ERR_WAL_IO
    */
   append(draft: SegmentDraft): void {
     const { segmentBytes } = draft;
@@ -148,6 +176,16 @@ export class LogWriter {
     this.#offset += segmentBytes;
     this.#hasUnsynced = true;
     this.#position = { epoch: draft.epoch, nextSeq: draft.endSeq, headerCrc, certificateCrc };
+    this.#events.appended(draft.endSeq, segmentBytes);
+  }
+
+  /**
+   * Leaves the current file if it holds anything, so that a checkpoint can let it go.
+   *
+   * @throws {WalError} as {@link append}
+   */
+  leaveFile(): void {
+    if (this.#offset > FILE_HEADER_BYTES) this.#rotate(0);
   }
 
   /** Makes everything written durable. Any error is final: a second sync would prove nothing (A5). */
@@ -171,17 +209,21 @@ export class LogWriter {
    * Recycles every older file that holds nothing above `throughSeq`, oldest first.
    *
    * They are below the checkpoint, so it does not matter in which order their new names become durable.
+   *
+   * @param mayGo - asked for each of them in turn; the first that may not, and all behind it, stay
    */
-  release(throughSeq: number): void {
+  release(throughSeq: number, mayGo: (file: OlderFile) => boolean = () => true): void {
     const isFree = ({ endSeq }: OlderFile): boolean => endSeq - 1 <= throughSeq;
     const before = this.#olderFiles.length;
     // Kept beyond the files: the next checkpoint may cover no further one, and must not seem to cover less than this.
     this.#releasedEpoch = this.epochThrough(throughSeq);
     try {
-      for (let file = this.#olderFiles[0]; file !== undefined && isFree(file); file = this.#olderFiles[0]) {
+      for (let file = this.#olderFiles[0]; file !== undefined; file = this.#olderFiles[0]) {
+        if (!isFree(file) || !mayGo(file)) break;
         this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
         this.#olderFiles.shift();
       }
+      this.#spares.trim(this.roomBytes);
     } finally {
       if (this.#sync && this.#olderFiles.length < before) this.#directory.sync();
     }
@@ -216,6 +258,7 @@ export class LogWriter {
     if (fileNumber > Number.MAX_SAFE_INTEGER) throw exhausted('file number', { fileNumber: this.#fileNumber });
     const fileBytes = Math.max(this.#logFileBytes, FILE_HEADER_BYTES + segmentBytes);
     const spare = fileBytes === this.#logFileBytes ? this.#spares.oldest() : undefined;
+    if (spare === undefined) this.#makeRoom(fileBytes);
     const file = this.#startFile(fileNumber, fileBytes, spare);
     if (spare !== undefined) this.#spares.taken(spare);
     this.#file.close();
@@ -227,6 +270,21 @@ export class LogWriter {
     this.#fileBytes = fileBytes;
     this.#offset = FILE_HEADER_BYTES;
     this.#events.rotated(spare === undefined ? fileBytes : 0);
+  }
+
+  /**
+   * Gives spares up for a file that is not one of them. A log of one file goes on whatever the bound: nothing could
+   * be let go, and a segment larger than the bound has to stand somewhere.
+   *
+   * @throws {WalError} ERR_WAL_LOG_FULL; nothing has changed
+   */
+  #makeRoom(fileBytes: number): void {
+    const roomBytes = this.roomBytes - fileBytes;
+    const isAlone = this.#olderFiles.length === 0;
+    if (roomBytes >= 0 || isAlone) this.#spares.trim(roomBytes);
+    if (isAlone || this.#spares.chargedBytes <= roomBytes) return;
+    const details = { maxLogBytes: this.#maxLogBytes, logBytes: this.bytes, fileBytes };
+    throw new WalError('ERR_WAL_LOG_FULL', `The log has reached its ${this.#maxLogBytes} bytes.`, details);
   }
 
   /**

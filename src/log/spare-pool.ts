@@ -18,17 +18,21 @@ const INDEX_COUNT = 0x1_0000;
 /** The spare files of one log directory. */
 export class SparePool {
   readonly #directory: Directory;
+  readonly #fileBytes: number;
   /** Oldest first. */
   readonly #indexes: number[];
   #indexNext: number;
   #isFilling = false;
 
-  constructor(directory: Directory) {
+  /** @param fileBytes - size of a spare; larger ones, of another setting, are removed: they would not be counted */
+  constructor(directory: Directory, fileBytes: number) {
     this.#directory = directory;
+    this.#fileBytes = fileBytes;
     const present = directory
       .list()
       .map(parseSpareFileName)
-      .filter((index) => index !== undefined);
+      .filter((index) => index !== undefined)
+      .filter((index) => !this.#isRemoved(spareFileName(index)));
     this.#indexes = present.sort((a, b) => a - b);
     this.#indexNext = ((this.#indexes.at(-1) ?? -1) + 1) % INDEX_COUNT;
   }
@@ -37,9 +41,25 @@ export class SparePool {
     return this.#indexes.length;
   }
 
-  /** The name of a file that should be made now, or undefined while there are enough. Answer with {@link filled}. */
-  wanted(): string | undefined {
+  /** Whether a spare is being made that a rotation could take. */
+  get isFilling(): boolean {
+    return this.#isFilling && this.#indexes.length > 0;
+  }
+
+  /** Bytes that count against the bound of the log: all spares, and the one being made, but for the reserve. */
+  get chargedBytes(): number {
+    const count = this.#indexes.length + (this.#isFilling ? 1 : 0);
+    return Math.max(0, count - 1) * this.#fileBytes;
+  }
+
+  /**
+   * The name of a file that should be made now, or undefined while there are enough. Answer with {@link filled}.
+   *
+   * @param roomBytes - what the bound leaves beside the log's files; the reserve may lie beyond it
+   */
+  wanted(roomBytes: number): string | undefined {
     if (this.#isFilling || this.#indexes.length >= SPARES_WANTED) return undefined;
+    if (this.#indexes.length * this.#fileBytes > roomBytes) return undefined;
     this.#isFilling = true;
     return spareFileName(this.#takeIndex());
   }
@@ -63,6 +83,14 @@ export class SparePool {
     this.#indexes.shift();
   }
 
+  /** Removes spares until all but the reserve fit into `roomBytes`. */
+  trim(roomBytes: number): void {
+    while (this.#indexes.length > 1 && this.chargedBytes > roomBytes) {
+      this.#directory.remove(spareFileName(this.#indexes[0] as number));
+      this.#indexes.shift();
+    }
+  }
+
   /**
    * Recycles a log file that nobody needs: makes it a spare, or removes it when there are enough.
    *
@@ -75,6 +103,15 @@ export class SparePool {
       this.#directory.rename(name, spareFileName(index));
       this.#indexes.push(index);
     } else this.#directory.remove(name);
+  }
+
+  #isRemoved(name: string): boolean {
+    const file = this.#directory.open(name, 'read');
+    const bytes = file.size();
+    file.close();
+    if (bytes <= this.#fileBytes) return false;
+    this.#directory.remove(name);
+    return true;
   }
 
   #takeIndex(): number {

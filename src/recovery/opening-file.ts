@@ -108,7 +108,8 @@ function chooseSpare(directory: Directory, bytesNeeded: number, logFileBytes: nu
   return best?.name;
 }
 
-function sizeOf(directory: Directory, name: string): number {
+/** Size of a file in bytes. */
+export function sizeOf(directory: Directory, name: string): number {
   const file = directory.open(name, 'read');
   try {
     return file.size();

@@ -10,13 +10,13 @@ import { type CheckpointRecord, syncCheckpointSlot, writeCheckpointRecord } from
 import type { LogPosition } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { OlderFile } from '../log/log-writer.js';
-import { isUnfinishedName, logFileName, parseSpareFileName, spareFileName } from '../log/names.js';
+import { isUnfinishedName, logFileName, parseLogFileName, parseSpareFileName, spareFileName } from '../log/names.js';
 import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from '../record/layout.js';
 import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import { contributingFiles } from './chain-walk.js';
 import { moveDamagedAside } from './damaged-files.js';
-import { buildOpeningFile } from './opening-file.js';
+import { buildOpeningFile, sizeOf } from './opening-file.js';
 import type { OnDamage, RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, scanLog } from './scan.js';
 import { type LogTail, tailAbove } from './tail.js';
@@ -29,6 +29,8 @@ export interface OpenLogSettings {
   readonly pageBytesDefault?: number | undefined;
   /** Size of the new log file in bytes, a multiple of 4096; larger only when the copied tail needs it. */
   readonly logFileBytes: number;
+  /** Bound of the log's files; at it the new file is only as large as the copied tail. Default: none. */
+  readonly maxLogBytes?: number | undefined;
   /** False under policy `off`: then no sync is called at all and nothing is copied. */
   readonly sync: boolean;
   /** Default `fail`. `salvage` opens like `stop`: a chain cannot have a gap. */
@@ -60,6 +62,10 @@ export interface OpenedLog {
   readonly olderFiles: readonly OlderFile[];
   /** The newest valid checkpoint record. */
   readonly checkpoint: CheckpointRecord | undefined;
+  /** The record in the other slot. */
+  readonly checkpointBefore: CheckpointRecord | undefined;
+  /** Everything above this commit is in the log's files. */
+  readonly releasedSeq: number;
   readonly report: RecoveryReport;
 }
 
@@ -92,7 +98,8 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
   const logId = scan.log.logId ?? settings.logId ?? randomLogId();
   const syncedBefore = Math.min(scan.syncedThrough, scan.position.epoch);
   const identity = { logId, incarnation, fileNumber, pageBytes };
-  const file = buildOpeningFile(directory, tail, identity, { ...settings, syncedBefore });
+  const fileBytes = fileBytesWithin(directory, settings);
+  const file = buildOpeningFile(directory, tail, identity, { logFileBytes: fileBytes, sync, syncedBefore });
   const older = olderFiles(scan, tail, goneNames);
   // Unsynced, a removal could become durable before the file that makes it right.
   const kept = sync ? discardSuperseded(directory, scan, older, tail.base.epoch, settings.logFileBytes) : older;
@@ -106,6 +113,8 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
     sizes: scan.chain.sizes,
     olderFiles: kept,
     checkpoint: scan.checkpoint,
+    checkpointBefore: scan.log.checkpointBefore,
+    releasedSeq: firstSeqOf(scan, tail) - 1,
     report,
   };
 }
@@ -121,6 +130,31 @@ function makeDurable(directory: Directory, { log, chain }: LogScan, record: Chec
   // Its slot has its space (A9).
   if (startSeq <= (log.checkpointBefore?.throughSeq ?? 0) + 1) writeCheckpointRecord(directory, record, { sync: true });
   else syncCheckpointSlot(directory, record.generation);
+}
+
+/** The first commit from which on the log is whole. */
+function firstSeqOf({ chain, position }: LogScan, { base }: LogTail): number {
+  const first = chain.files[0];
+  const isRestarted = position !== chain.files.at(-1)?.end;
+  return first === undefined || isRestarted
+    ? position.nextSeq
+    : Math.min(first.file.header.start.nextSeq, base.nextSeq);
+}
+
+/**
+ * Size of the new file: nothing to write into when the log is beyond its bound without a spare to take. Otherwise each
+ * crash of a log that cannot be checkpointed would add a file to it.
+ */
+function fileBytesWithin(
+  directory: Directory,
+  { logFileBytes, maxLogBytes = Number.POSITIVE_INFINITY }: OpenLogSettings,
+): number {
+  const names = directory.list();
+  const bytesOf = (isOne: (name: string) => boolean): number =>
+    names.filter(isOne).reduce((sum, name) => sum + sizeOf(directory, name), 0);
+  const spareBytes = bytesOf((name) => parseSpareFileName(name) !== undefined);
+  const isBeyond = spareBytes === 0 && bytesOf((name) => parseLogFileName(name) !== undefined) > maxLogBytes;
+  return isBeyond ? FILE_HEADER_BYTES : logFileBytes;
 }
 
 /** What would be written beyond these could not be read again: a file of that number would not even be seen. */

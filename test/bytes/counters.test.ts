@@ -155,12 +155,12 @@ describe.each(ENDS)('across %i (F33)', (end) => {
       const writeOffset = end - 2 * SEGMENT_ALIGNMENT;
       const start = { ...identity, position, writeOffset, fileBytes: file.size(), syncedThrough: 0, olderFiles: [] };
       const none = (): void => undefined;
-      const events = { rotated: none, synced: none, directorySynced: none };
-      const settings = { logFileBytes: file.size(), sync: false };
+      const events = { appended: none, rotated: none, synced: none, directorySynced: none };
+      const settings = { logFileBytes: file.size(), maxLogBytes: 2 ** 40, sync: false };
       const log = new LogWriter(
         directory,
         { ...start, checkpointEpoch: 0 },
-        new SparePool(directory),
+        new SparePool(directory, settings.logFileBytes),
         settings,
         events,
       );

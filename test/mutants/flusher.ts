@@ -5,6 +5,7 @@ import type { Mutant } from '../support/mutation.js';
 const FLUSHER = 'src/flusher/flusher.ts';
 const LANES = 'src/flusher/lanes.ts';
 const THREAD = 'src/flusher/flusher-thread.ts';
+const RETENTION = 'src/flusher/retention.ts';
 const LOOP = 'src/flusher/flusher-loop.ts';
 const FLUSHER_TEST = 'test/unit/flusher/flusher.test.ts';
 const SYNC_TEST = 'test/unit/flusher/sync.test.ts';
@@ -372,30 +373,31 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'recycles files before the checkpoint record is written',
-    file: THREAD,
-    find: `      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
-    replace: `      this.#log.release(throughSeq);
-      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
+    file: RETENTION,
+    find: `    if (isNews) this.#write(throughSeq, store);`,
+    replace: `    this.#log.release(throughSeq);
+    if (isNews) this.#write(throughSeq, store);`,
     killedBy: { file: ORDERS_TEST, title: 'a checkpoint record is synced before the first file below it is recycled' },
   },
   {
     name: 'a checkpoint goes back: its record needs files that are gone',
-    file: THREAD,
-    find: `      if (throughSeq > this.#checkpoint.throughSeq) this.#writeCheckpoint(throughSeq);`,
-    replace: `      this.#writeCheckpoint(throughSeq);`,
+    file: RETENTION,
+    find: `    if (isNews) this.#write(throughSeq, store);`,
+    replace: `    void isNews;
+    this.#write(throughSeq, store);`,
     killedBy: { file: CHECKPOINTS_TEST, title: 'a checkpoint never goes back' },
   },
   {
     name: 'A5: goes on when a checkpoint record could not be synced',
     file: THREAD,
-    find: `    if (!isRefusal) this.#flusher.fail(error);`,
+    find: `    if (!REFUSALS.includes(error.code)) this.#flusher.fail(error);`,
     replace: ``,
     killedBy: { file: CHECKPOINTS_TEST, title: 'A5: fails the log when its sync failed, and lets no file go' },
   },
   {
     name: 'recycling on a disk that is full fails the log',
     file: THREAD,
-    find: `    if (!isRefusal) this.#flusher.fail(error);`,
+    find: `    if (!REFUSALS.includes(error.code)) this.#flusher.fail(error);`,
     replace: `    this.#flusher.fail(error);`,
     killedBy: {
       file: 'test/unit/writer/writer.test.ts',
@@ -405,7 +407,7 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a checkpoint record without a number fails the log',
     file: THREAD,
-    find: `    if (!isRefusal) this.#flusher.fail(error);`,
+    find: `    if (!REFUSALS.includes(error.code)) this.#flusher.fail(error);`,
     replace: `    if (error.code !== 'ERR_WAL_STORAGE_FULL') this.#flusher.fail(error);`,
     killedBy: { file: 'test/bytes/counters.test.ts', title: 'a file number or a generation that is used up' },
   },
@@ -435,18 +437,16 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'takes a checkpoint of commits that are not durable',
-    file: THREAD,
+    file: RETENTION,
     find: `throughSeq < 0 || throughSeq > durableSeq) {`,
     replace: `throughSeq < 0) {`,
     killedBy: { file: 'test/unit/writer/writer.test.ts', title: 'beyond the durable mark is refused' },
   },
   {
     name: 'a checkpoint record calls epochs synced that are only written',
-    file: THREAD,
-    find: `    const { syncedThrough } = this.#log;
-    const generation`,
-    replace: `    const syncedThrough = this.#log.position.epoch;
-    const generation`,
+    file: RETENTION,
+    find: `      syncedThrough: this.#log.syncedThrough,`,
+    replace: `      syncedThrough: this.#log.position.epoch,`,
     killedBy: { file: ORDERS_TEST, title: 'a checkpoint record calls nothing synced that is not' },
   },
 ];

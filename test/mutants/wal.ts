@@ -134,9 +134,9 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an opening counts the generations of checkpoint records anew',
-    file: 'src/start.ts',
-    find: `generation: opened.checkpoint?.generation ?? 0,`,
-    replace: `generation: 0,`,
+    file: 'src/flusher/retention.ts',
+    find: `  return { generation, throughSeq, store, otherThroughSeq:`,
+    replace: `  return { generation: generation * 0, throughSeq, store, otherThroughSeq:`,
     killedBy: {
       file: 'test/unit/flusher/checkpoints.test.ts',
       title: 'a checkpoint behind an opening covers what earlier ones let go',
@@ -144,9 +144,9 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an opening forgets how far the checkpoint before it went',
-    file: 'src/start.ts',
-    find: `throughSeq: opened.checkpoint?.throughSeq ?? 0 },`,
-    replace: `throughSeq: 0 },`,
+    file: 'src/flusher/retention.ts',
+    find: `  return { generation, throughSeq, store, otherThroughSeq:`,
+    replace: `  return { generation, throughSeq: throughSeq * 0, store, otherThroughSeq:`,
     killedBy: { file: 'test/unit/flusher/checkpoints.test.ts', title: 'a checkpoint never goes back' },
   },
   {
@@ -199,12 +199,15 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'C1: a page reaches the page file before its log',
     file: CACHE,
-    find: `    await this.#wal.flush();
-    await this.#wal.durable({ seq: throughSeq });
-    this.#writePages(pages, sizePages);`,
-    replace: `    this.#writePages(pages, sizePages);
-    await this.#wal.flush();
-    await this.#wal.durable({ seq: throughSeq });`,
+    find: `    const throughSeq = this.#wal.marks().durableSeq;`,
+    replace: `    const throughSeq = this.#wal.marks().appendedSeq;`,
+    killedBy: { file: CACHE_ORDERS_TEST, title: 'C1: a checkpoint of what is durable leaves what is not' },
+  },
+  {
+    name: 'a checkpoint leaves out what was committed just before it',
+    file: CACHE,
+    find: `      await this.#becomeDurable(this.#lastSeq);`,
+    replace: ``,
     killedBy: { file: CACHE_ORDERS_TEST, title: 'C1: a checkpoint writes pages behind their log' },
   },
   {
@@ -220,24 +223,17 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     file: CACHE,
     find: `    const commit = this.#writer.append({ pages, sizes });
     this.#lastSeq = commit.seq;
-    for (const [pageNumber, image] of writes) {
-      this.#dirty.set(pageNumber, { image, seq: commit.seq });
-      this.#cache.set(pageNumber, image);
-    }`,
-    replace: `    for (const [pageNumber, image] of writes) {
-      this.#dirty.set(pageNumber, { image, seq: 0 });
-      this.#cache.set(pageNumber, image);
-    }
+    this.#dirty.install(commit.seq, writes, sizePages, this.#wal.marks().durableSeq);`,
+    replace: `    this.#dirty.install(this.#lastSeq + 1, writes, sizePages, this.#wal.marks().durableSeq);
     const commit = this.#writer.append({ pages, sizes });
     this.#lastSeq = commit.seq;`,
     killedBy: { file: CACHE_ORDERS_TEST, title: 'a transaction that the log refuses leaves the cache as it was' },
   },
   {
     name: 'forgets a page that was written again while the checkpoint ran',
-    file: CACHE,
-    find: `      if (this.#dirty.get(pageNumber) === page) this.#dirty.delete(pageNumber);`,
-    replace: `      this.#dirty.delete(pageNumber);
-      void page;`,
+    file: 'src/adapters/dirty-pages.ts',
+    find: `      const left = versions.filter(({ seq }) => seq > throughSeq);`,
+    replace: `      const left = versions.slice(versions.length);`,
     killedBy: { file: CACHE_ORDERS_TEST, title: 'a page that is written again during a checkpoint stays dirty' },
   },
   {

@@ -100,7 +100,7 @@ export class CrashLife {
     if (choice < 0.55) this.#append(rig);
     else if (choice < 0.6) this.#die(rig);
     else if (choice < 0.65) {
-      const name = rig.spares.wanted();
+      const name = rig.spares.wanted(rig.log.roomBytes);
       if (name === undefined) return;
       rig.spares.filled(
         name,

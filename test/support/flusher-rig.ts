@@ -1,17 +1,17 @@
 // A log without threads: control block, lanes and flusher over a directory in memory, driven one step at a time by a
 // clock of the test. What it wrote is read back by the recovery of the package.
 
-import { wallClockMs } from '../../src/base/clock.js';
 import { Control } from '../../src/epoch/control.js';
 import { Flusher, type FlusherSettings, type NextStep } from '../../src/flusher/flusher.js';
 import { FlusherLanes, type HeldJumbo } from '../../src/flusher/lanes.js';
+import { checkpointStart, type ReleaseHold, Retention } from '../../src/flusher/retention.js';
 import { frameSeed } from '../../src/frame/codec.js';
 import { Lane } from '../../src/lane/lane.js';
 import { LaneWriter } from '../../src/lane/lane-writer.js';
-import { writeCheckpointRecord } from '../../src/log/checkpoint-record.js';
+import type { StoreIdentity } from '../../src/log/checkpoint-record.js';
 import { LogWriter } from '../../src/log/log-writer.js';
 import { SparePool } from '../../src/log/spare-pool.js';
-import type { AtomicOps } from '../../src/memory/atomics.js';
+import { type AtomicOps, atomics } from '../../src/memory/atomics.js';
 import { type CheckedCommit, type CommitInput, checkCommit } from '../../src/record/commit.js';
 import { type OpenedLog, openLog } from '../../src/recovery/opening.js';
 import { recoverDirectory } from '../../src/recovery/recover.js';
@@ -25,6 +25,9 @@ export interface RigOptions {
   readonly lanes?: number;
   readonly laneBytes?: number;
   readonly logFileBytes?: number;
+  /** Default: no bound. */
+  readonly maxLogBytes?: number;
+  readonly holds?: readonly ReleaseHold[];
   readonly settings?: Partial<FlusherSettings>;
   readonly isTicking?: boolean;
   /** The id of a new log; random by default. */
@@ -71,8 +74,7 @@ export class Rig {
   /** Jumbos that were posted and that the flusher has not taken in yet. */
   readonly posted: [number, HeldJumbo][] = [];
   nowMs = 0;
-  readonly #opened: OpenedLog;
-  #generation: number;
+  readonly retention: Retention;
   readonly #seed: number;
   readonly #logFileBytes: number;
   readonly #sync: boolean;
@@ -88,18 +90,18 @@ export class Rig {
       ...options.settings,
     };
     this.directory = directory;
-    this.#opened = opened;
-    this.#generation = opened.checkpoint?.generation ?? 0;
     this.#logFileBytes = logFileBytes;
     this.#sync = settings.fsync !== 'off';
     this.#seed = frameSeed(opened.logId, opened.incarnation);
-    this.control = Control.create(opened.position.nextSeq - 1, opened.position.epoch);
+    const horizons = { releasedSeq: opened.releasedSeq, checkpointSeq: opened.checkpoint?.throughSeq ?? 0 };
+    this.control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
     this.lanes = Array.from({ length: lanes }, (_, index) => Lane.create(index, laneBytes));
     this.flusherLanes = new FlusherLanes(this.control, this.lanes, () => {
       for (const [jumboId, jumbo] of this.posted.splice(0)) this.flusherLanes.holdJumbo(jumboId, jumbo);
     });
-    this.spares = new SparePool(directory);
-    const logSettings = { logFileBytes, sync: this.#sync };
+    this.spares = new SparePool(directory, logFileBytes);
+    const { maxLogBytes = Number.POSITIVE_INFINITY, holds = [] } = options;
+    const logSettings = { logFileBytes, maxLogBytes, sync: this.#sync };
     this.log = new LogWriter(
       directory,
       { ...opened, checkpointEpoch: opened.checkpoint?.throughEpoch ?? 0 },
@@ -109,21 +111,27 @@ export class Rig {
         rotated: () => this.events.push('rotated'),
         synced: () => this.events.push('synced'),
         directorySynced: () => undefined,
+        appended: () => undefined,
       },
     );
+    const identity = { ...opened, sync: this.#sync };
+    const start = checkpointStart(opened);
+    this.retention = new Retention(directory, this.control, this.log, identity, start, holds);
     this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, {
       stalled: (error) => this.events.push(`stalled ${error.code}`),
       resumed: () => this.events.push('resumed'),
       failed: (error) => this.events.push(`failed ${error.details.reasonCode}`),
+      makeRoom: () => this.retention.release(),
+      whyFull: (error) => this.retention.fullError(error),
     });
   }
 
   static async open(options: RigOptions = {}): Promise<Rig> {
     const directory = options.directory ?? new MemoryDirectory();
-    const { logFileBytes = 65_536 } = options;
+    const { logFileBytes = 65_536, maxLogBytes, logId } = options;
     const sync = options.settings?.fsync !== 'off';
-    const { logId } = options;
-    return new Rig(await openLog(directory, { logFileBytes, sync, pageBytes: PAGE_BYTES, logId }), directory, options);
+    const settings = { logFileBytes, maxLogBytes, sync, pageBytes: PAGE_BYTES, logId };
+    return new Rig(await openLog(directory, settings), directory, options);
   }
 
   /** A writer of a lane; with its own operations it is a thread that can be stopped between any two of them. */
@@ -160,14 +168,9 @@ export class Rig {
   }
 
   /** Takes a checkpoint, as the flusher's thread does. */
-  checkpoint(throughSeq: number): void {
-    const { logId, incarnation } = this.#opened;
-    this.#generation += 1;
-    const throughEpoch = this.log.epochThrough(throughSeq);
-    const { syncedThrough } = this.log;
-    const record = { logId, incarnation, generation: this.#generation, throughSeq, throughEpoch, syncedThrough };
-    writeCheckpointRecord(this.directory, { ...record, wallClockMs: wallClockMs() }, { sync: this.#sync });
-    this.log.release(throughSeq);
+  checkpoint(throughSeq: number, store?: StoreIdentity): void {
+    this.retention.checkpoint(throughSeq, store);
+    if (this.retention.release()) this.flusher.retryNow();
   }
 
   count(event: string): number {

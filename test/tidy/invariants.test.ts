@@ -1,6 +1,6 @@
 // An invariant has a number: defined once in a design document, cited where the code keeps it, and proved by a test
 // whose title names it. A definition is a line of design/*.md that starts with `**I1**` or `- **I1**`; the letters
-// are I (concurrency), R (recovery), C (checkpoint) and M (modes).
+// are I (concurrency), R (recovery), C (checkpoint), P (pins) and M (modes).
 
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { readTitles } from './syntax.js';
 /** Documents that must define invariants of their letter; the others of their folder may. */
 const HOMES = { I: 'concurrency.md', R: 'recovery.md' } as const;
 
-const DEFINITION = /^(?:- )?\*\*([IRCM]\d+)\*\*/gm;
+const DEFINITION = /^(?:- )?\*\*([IRCMP]\d+)\*\*/gm;
 
 /** Where each id is defined. Read inside the tests, so that a missing document fails them and not the whole file. */
 function readDefinitions(): { id: string; document: string }[] {

@@ -101,6 +101,8 @@ export function flusherLoopThread(log: SharedLog, { fsync, closes = false }: Flu
     const flusher = new Flusher(control, flusherLanes, newLogWriter(log, fsync), settings, false, {
       stalled: () => undefined,
       resumed: () => undefined,
+      makeRoom: () => false,
+      whyFull: (error) => error,
       failed: (error) => {
         failed.error = error;
       },
@@ -141,10 +143,10 @@ function newLogWriter(log: SharedLog, fsync: 'full' | 'off'): LogWriter {
     olderFiles: [],
     checkpointEpoch: 0,
   };
-  const settings = { logFileBytes: 2 ** 30, sync: fsync !== 'off' };
+  const settings = { logFileBytes: 2 ** 30, maxLogBytes: 2 ** 40, sync: fsync !== 'off' };
   const silent = () => undefined;
-  const events = { rotated: silent, synced: silent, directorySynced: silent };
-  return new LogWriter(directory, start, new SparePool(directory), settings, events);
+  const events = { appended: silent, rotated: silent, synced: silent, directorySynced: silent };
+  return new LogWriter(directory, start, new SparePool(directory, settings.logFileBytes), settings, events);
 }
 
 /** One endless file that keeps nothing and tells the test of every epoch. */

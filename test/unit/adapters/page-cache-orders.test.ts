@@ -60,6 +60,45 @@ describe('a checkpoint of attached pages', () => {
     expect(done).toEqual(['write 1=7 behind 2', 'write 2=8 behind 2', 'sync', 'free 2']);
   });
 
+  test('C1: a checkpoint of what is durable leaves what is not, also of a page that it writes', async () => {
+    const { wal, pages, done, write } = await attached();
+    write(1, 7);
+    write(2, 7);
+    await wal.flush();
+    write(1, 8);
+    write(1, 9);
+    write(3, 9);
+    await pages.checkpointDurable();
+    expect(done).toEqual(['write 1=7 behind 2', 'write 2=7 behind 2', 'sync', 'free 2']);
+    expect([pages.dirtyPages, pages.read(1)[0], pages.read(2)[0], pages.sizePages]).toEqual([2, 9, 7, 3]);
+    await wal.flush();
+    await pages.checkpointDurable();
+    expect(done.slice(4)).toEqual(['write 1=9 behind 5', 'write 3=9 behind 5', 'sync', 'free 5']);
+  });
+
+  test('C1: a cut that is not durable takes no page from a checkpoint, and one that is takes it', async () => {
+    const { wal, pages, done, write } = await attached();
+    const resize = (sizePages: number): void => {
+      const transaction = pages.begin();
+      transaction.resize(sizePages);
+      transaction.commit();
+    };
+    write(1, 7);
+    write(2, 7);
+    await wal.flush();
+    resize(1);
+    resize(3);
+    await pages.checkpointDurable();
+    expect(done).toEqual(['write 1=7 behind 2', 'write 2=7 behind 2', 'sync', 'free 2']);
+    expect([pages.sizePages, pages.read(2)[0], pages.read(3)[0]]).toEqual([3, 0, 0]);
+    write(3, 9);
+    await wal.flush();
+    resize(2);
+    await pages.checkpointDurable();
+    expect(done.slice(4)).toEqual(['write 3=9 behind 5', 'sync', 'free 5']);
+    expect(pages.dirtyPages).toBe(0);
+  });
+
   test('a page that is written again during a checkpoint stays dirty', async () => {
     const { pages, done, hooks, write } = await attached();
     write(1, 7);

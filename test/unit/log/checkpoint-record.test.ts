@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { crc32c } from '../../../src/base/checksum.js';
-import { CHECKPOINT_RECORD } from '../../../src/log/checkpoint-layout.js';
+import { CHECKPOINT_RECORD, HOLDER_KIND, type HolderName } from '../../../src/log/checkpoint-layout.js';
 import {
   type CheckpointRecord,
   decodeCheckpointRecord,
@@ -21,12 +21,23 @@ const RECORD: CheckpointRecord = {
   incarnation: 0xffff_fffe,
 };
 
+/** The same with everything a record may say besides. */
+const FULL: CheckpointRecord = {
+  ...RECORD,
+  store: { sizePages: 2 ** 40 + 1, page1Crc: 0xffff_fffe },
+  held: { by: 'observer', throughSeq: 2 ** 51 + 1 },
+};
+
 test('a record decodes to what was encoded', () => {
-  expect(decodeCheckpointRecord(encodeCheckpointRecord(RECORD))).toEqual(RECORD);
+  const holders = Object.keys(HOLDER_KIND) as HolderName[];
+  const held = holders.map((by): CheckpointRecord => ({ ...RECORD, held: { by, throughSeq: 0 } }));
+  const empty: CheckpointRecord = { ...RECORD, store: { sizePages: 0, page1Crc: 0 } };
+  for (const record of [RECORD, FULL, empty, ...held])
+    expect(decodeCheckpointRecord(encodeCheckpointRecord(record))).toEqual(record);
 });
 
 test('every flipped bit and every cut of a record is noticed', () => {
-  const bytes = encodeCheckpointRecord(RECORD);
+  const bytes = encodeCheckpointRecord(FULL);
   for (let bit = 0; bit < bytes.length * 8; bit += 1) {
     bytes[bit >> 3]! ^= 1 << (bit & 7);
     expect(typeof decodeCheckpointRecord(bytes)).toBe('string');
@@ -38,9 +49,12 @@ test('every flipped bit and every cut of a record is noticed', () => {
 });
 
 test('an unknown version and a reserved bit are a later version, not damage', () => {
-  for (const field of ['version', 'flags', 'reserved0', 'reserved4'] as const) {
-    const bytes = encodeCheckpointRecord(RECORD);
-    bytes[CHECKPOINT_RECORD.at[field]]! ^= 2;
+  // What belongs to a flag or a holder that is not there is reserved, too.
+  const reserved = ['version', 'flags', 'page1Crc', 'storePages', 'heldSeq', 'reserved0'] as const;
+  const cases = [...reserved, 'heldBy' as const].map((field) => [RECORD, field] as const);
+  for (const [record, field] of [...cases, [FULL, 'flags'] as const, [FULL, 'reserved0'] as const]) {
+    const bytes = encodeCheckpointRecord(record);
+    bytes[CHECKPOINT_RECORD.at[field]]! ^= field === 'heldBy' ? 8 : 2;
     new DataView(bytes.buffer).setUint32(
       CHECKPOINT_RECORD.at.crc,
       crc32c(bytes.subarray(0, CHECKPOINT_RECORD.at.crc)),
