@@ -13,15 +13,17 @@ import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
 import { Flusher } from './flusher.js';
 import { FlusherLoop } from './flusher-loop.js';
 import { FLUSHER_ID, FlusherLanes } from './lanes.js';
-import type { FlusherNotice, FlusherRequest, FlusherStart, WriterMessage, WriterWelcome } from './messages.js';
+import {
+  type FlusherNotice,
+  type FlusherRequest,
+  type FlusherStart,
+  requestsKey,
+  type WriterMessage,
+  type WriterWelcome,
+} from './messages.js';
 import { ObserverHold } from './observer-hold.js';
 import type { Preallocator } from './preallocator.js';
 import { Retention } from './retention.js';
-
-/** The key under which threads that checkpoint reach the flusher of the log `key`. */
-export function requestsKey(key: string): string {
-  return `${key}:requests`;
-}
 
 /** Errors after which nothing has changed, and which may be over later. */
 const REFUSALS: readonly ErrorCode[] = [

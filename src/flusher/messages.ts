@@ -28,6 +28,11 @@ export interface FlusherStart {
   readonly isTicking: boolean;
 }
 
+/** The key under which threads that checkpoint reach the flusher of the log `key`. */
+export function requestsKey(key: string): string {
+  return `${key}:requests`;
+}
+
 /** What the owner, or a thread that checkpoints, asks of the flusher. */
 export type FlusherRequest =
   | { readonly kind: 'flush' }
