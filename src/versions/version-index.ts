@@ -92,7 +92,6 @@ export class VersionIndex {
     const capacity = 2 ** Math.ceil(Math.log2(versionsMax));
     const buffer = new SharedArrayBuffer(indexBytes(capacity));
     const words = indexWords(buffer, atomics);
-    words.capacity.store(capacity);
     words.firstLive.store(ID_FIRST);
     words.idNext.store(ID_FIRST);
     words.indexedThrough.store(indexedThrough);

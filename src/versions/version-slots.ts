@@ -14,10 +14,9 @@ export const LINE = {
   indexedThrough: 3,
   indexedTurn: 4,
   indexedSleepers: 5,
-  capacity: 6,
 } as const;
 
-const HEADS_OFFSET = 7 * LINE_BYTES;
+const HEADS_OFFSET = 6 * LINE_BYTES;
 const HEAD_BYTES = 8;
 
 /** Words of a slot: one cache line. Numbers of 53 bits take two words, the lower half first. */
@@ -56,8 +55,8 @@ export class VersionSlots {
   readonly #mask: number;
 
   constructor(buffer: SharedArrayBuffer, ops: AtomicOps) {
-    this.capacity = new Word32(ops, buffer, LINE.capacity).load();
-    assert(buffer.byteLength === indexBytes(this.capacity), 'a version index has the size of its capacity');
+    this.capacity = (buffer.byteLength - HEADS_OFFSET) / (HEAD_BYTES + SLOT_WORDS * 4);
+    assert(Number.isInteger(Math.log2(this.capacity)), 'the capacity of a version index is a power of two');
     this.#ops = ops;
     this.#mask = this.capacity - 1;
     this.#heads = new BigInt64Array(buffer, HEADS_OFFSET, this.capacity);
@@ -121,6 +120,5 @@ export function indexWords(buffer: SharedArrayBuffer, ops: AtomicOps) {
     indexedThrough: word64(LINE.indexedThrough),
     indexedTurn: word32(LINE.indexedTurn),
     indexedSleepers: word32(LINE.indexedSleepers),
-    capacity: word32(LINE.capacity),
   };
 }

@@ -30,10 +30,10 @@ export function addTail(program: Command, finish: (status: number) => void): voi
     .summary('print the commits of a log, one JSON line each')
     .description(
       'Prints the commits in the log of DB (the directory DB-wal) that the log records as synced, in order, one JSON ' +
-        'document a line. Takes no lock and changes nothing; works right after a crash and beside a running writer. With ' +
-        '--follow it goes on with what becomes durable, until it is interrupted. A commit that left the log before it ' +
-        'was read is an error that says so. The exit status is 1 when the log is damaged; what stands before the ' +
-        'damage is printed. A missing log is an empty one.',
+        'document a line. Takes no lock and changes nothing; works right after a crash and beside a running writer. ' +
+        'With --follow it goes on with what becomes durable, until it is interrupted. A commit that left the log ' +
+        'before it was read is an error that says so. The exit status is 1 when the log is damaged; what stands ' +
+        'before the damage is printed. A missing log is an empty one.',
     )
     .argument('<db>', 'the database whose log it is', filePath)
     .option('--from <seq>', 'begin with this commit (default: the oldest in the log)', wholeNumber(1, 2 ** 53 - 1))

@@ -12,7 +12,7 @@ import { image, LogBuilder, PAGE_BYTES, pages } from '../../support/log-builder.
 import { told } from '../../support/version-model.js';
 
 /** First byte of a page as of a sequence, or what the index says instead. */
-function valueOf(index: VersionIndex, reader: LogReader, page: number, asOf: number, space = 0): unknown {
+function valueAt(index: VersionIndex, reader: LogReader, page: number, asOf: number, space = 0): unknown {
   const found = index.find(space, page, asOf);
   if (found === undefined || found === 'zero') return found;
   const target = new Uint8Array(PAGE_BYTES);
@@ -38,7 +38,7 @@ test('every image is found as of every commit, over files and lanes', () => {
     const epochFirst = asOf - ((asOf - 1) % 3);
     const wantedOne = Math.max(1, asOf - epochFirst >= 1 ? epochFirst + 1 : asOf);
     const wantedTwo = asOf % 3 === 0 ? asOf : epochFirst;
-    expect([valueOf(index, reader, 1, asOf), valueOf(index, reader, 2, asOf)]).toEqual([wantedOne, wantedTwo]);
+    expect([valueAt(index, reader, 1, asOf), valueAt(index, reader, 2, asOf)]).toEqual([wantedOne, wantedTwo]);
   }
   expect(log.fileNumber).toBeGreaterThan(5);
   expect(reader.openCount).toBe(2);
@@ -51,7 +51,7 @@ test('of one commit the last image of a page counts', () => {
   new LogBuilder(directory).start().epoch(pages(1, 1, 2, 2, 1, 3));
   const index = VersionIndex.create({ versionsMax: 8 });
   new Indexer(directory, index).catchUp(1);
-  expect(valueOf(index, new LogReader(directory), 1, 1)).toBe(3);
+  expect(valueAt(index, new LogReader(directory), 1, 1)).toBe(3);
   expect([...index.newestThrough(0, 1)].map(({ pageNumber }) => pageNumber)).toEqual([1, 2]);
 });
 
@@ -88,14 +88,14 @@ test('a full index stops the indexer within a commit, and nothing is left out or
     // What is not complete is no part of any state that may be asked for.
     const epoch = Math.ceil(indexedThrough / 2);
     const wanted = indexedThrough % 2 === 0 ? [epoch, epoch, epoch, epoch] : [epoch, epoch, epoch];
-    const live = [1, 2, 3, 4].map((page) => valueOf(index, reader, page, indexedThrough)).filter(Boolean);
+    const live = [1, 2, 3, 4].map((page) => valueAt(index, reader, page, indexedThrough)).filter(Boolean);
     for (const value of live) expect(wanted).toContain(value);
     index.release(indexedThrough);
   }
   expect([index.indexedThrough, stops.length > 2]).toEqual([12, true]);
-  const last = [1, 2, 3, 4].map((page) => valueOf(index, reader, page, 12));
+  const last = [1, 2, 3, 4].map((page) => valueAt(index, reader, page, 12));
   expect(last.filter((value) => value !== undefined)).toContain(6);
-  expect(valueOf(index, reader, 4, 12)).toBe(6);
+  expect(valueAt(index, reader, 4, 12)).toBe(6);
 });
 
 test('a commit with more images than the index holds is refused by name', () => {
