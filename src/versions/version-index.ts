@@ -9,11 +9,11 @@ import { assert } from '../base/assert.js';
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument } from '../base/errors.js';
 import { startTimer } from '../base/wait-bounds.js';
-import { type AtomicOps, atomics } from '../memory/atomics.js';
-import { Turn } from '../memory/turn.js';
+import { type AtomicOps, atomics, soleWriter } from '../memory/atomics.js';
+import type { Turn } from '../memory/turn.js';
 import type { Word64 } from '../memory/words.js';
 import { sortedByPage } from './page-order.js';
-import { indexBytes, indexWords, SLOT, VersionSlots } from './version-slots.js';
+import { indexBytes, indexTurn, indexWords, SLOT, VersionSlots } from './version-slots.js';
 
 /** One image of a page in the log. */
 export interface PageVersion {
@@ -49,8 +49,8 @@ const VERSIONS_MAX = 2 ** 24;
 /**
  * Which images of pages the log holds, and since which commit.
  *
- * Threading: one thread, the indexer, calls `insert`, `cut`, `release`, `announce` and `newestThrough`; any thread may
- * call the rest over the same buffer, without a lock and without waiting for the indexer.
+ * Threading: one thread, the indexer, calls what says so (best over {@link forIndexer}); any thread may call the rest
+ * over the same buffer, without a lock and without waiting for the indexer.
  * Source: design/readers.md.
  */
 export class VersionIndex {
@@ -67,8 +67,12 @@ export class VersionIndex {
   /** The lowest id whose slot the present look depends on. */
   #lowest = 0;
 
-  /** An index that {@link create} made, on this or another thread. */
-  constructor(buffer: SharedArrayBuffer, ops: AtomicOps = atomics) {
+  /**
+   * A reader of an index that {@link create} made, on this or another thread.
+   *
+   * @param waitOps - for the words of the turn, which sleepers store to as well
+   */
+  constructor(buffer: SharedArrayBuffer, ops: AtomicOps = atomics, waitOps: AtomicOps = ops) {
     const words = indexWords(buffer, ops);
     this.buffer = buffer;
     this.#slots = new VersionSlots(buffer, ops);
@@ -76,7 +80,12 @@ export class VersionIndex {
     this.#idNext = words.idNext;
     this.#lastCut = words.lastCut;
     this.#indexedThrough = words.indexedThrough;
-    this.indexedTurn = new Turn(words.indexedTurn, words.indexedSleepers);
+    this.indexedTurn = indexTurn(buffer, waitOps);
+  }
+
+  /** The same for the indexer: sees its own stores without atomic loads, which is several times as fast. */
+  static forIndexer(buffer: SharedArrayBuffer): VersionIndex {
+    return new VersionIndex(buffer, soleWriter, atomics);
   }
 
   /**
@@ -246,13 +255,13 @@ export class VersionIndex {
     // From the newest on: a version has been superseded, or cut, by what was seen before it.
     for (let id = end - 1; id >= first; id -= 1) {
       const slot = slots.slotOf(id);
-      if (slots.word(slot, SLOT.space) !== (space | 0)) continue;
-      const pageNumber = slots.number(slot, SLOT.pageNumber);
+      if (slots.ownWord(slot, SLOT.space) !== (space | 0)) continue;
+      const pageNumber = slots.ownNumber(slot, SLOT.pageNumber);
       if (pageNumber === CUTS) {
-        smallest = Math.min(smallest, slots.number(slot, SLOT.offset));
+        smallest = Math.min(smallest, slots.ownNumber(slot, SLOT.offset));
         continue;
       }
-      const same = slots.number(slot, SLOT.same);
+      const same = slots.ownNumber(slot, SLOT.same);
       if (same >= first) isSuperseded[same - first] = 1;
       if (isSuperseded[id - first] === 1 || pageNumber > smallest) continue;
       pages[count] = pageNumber;
@@ -260,7 +269,15 @@ export class VersionIndex {
       count += 1;
     }
     for (const index of sortedByPage(pages.subarray(0, count))) {
-      yield { pageNumber: pages[index] as number, ...this.#place(ids[index] as number) };
+      const id = ids[index] as number;
+      const slot = slots.slotOf(id);
+      yield {
+        pageNumber: pages[index] as number,
+        fileNumber: slots.ownNumber(slot, SLOT.fileNumber),
+        offset: slots.ownNumber(slot, SLOT.offset),
+        seq: slots.ownNumber(slot, SLOT.seq),
+        id,
+      };
     }
   }
 

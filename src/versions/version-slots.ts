@@ -4,6 +4,7 @@
 
 import { assert } from '../base/assert.js';
 import type { AtomicOps } from '../memory/atomics.js';
+import { Turn } from '../memory/turn.js';
 import { LINE_BYTES, Word32, Word64 } from '../memory/words.js';
 
 /** Lines in front of the heads. */
@@ -104,21 +105,34 @@ export class VersionSlots {
     this.#ops.store(this.#words, slot + field + 1, Math.floor(value / TWO_32));
   }
 
+  /** As {@link word}, for the indexer alone, which sees its own stores by plain loads: for long scans. */
+  ownWord(slot: number, field: number): number {
+    return this.#words[slot + field] as number;
+  }
+
+  /** As {@link number}, for the indexer alone. */
+  ownNumber(slot: number, field: number): number {
+    const words = this.#words;
+    return (words[slot + field + 1] as number) * TWO_32 + ((words[slot + field] as number) >>> 0);
+  }
+
   isOf(slot: number, space: number, pageNumber: number): boolean {
     return this.number(slot, SLOT.pageNumber) === pageNumber && this.word(slot, SLOT.space) === (space | 0);
   }
 }
 
-/** The words outside the slots. */
+/** The words outside the slots, but for the turn. */
 export function indexWords(buffer: SharedArrayBuffer, ops: AtomicOps) {
   const word64 = (line: number): Word64 => new Word64(ops, buffer, line);
-  const word32 = (line: number): Word32 => new Word32(ops, buffer, line);
   return {
     firstLive: word64(LINE.firstLive),
     idNext: word64(LINE.idNext),
     lastCut: word64(LINE.lastCut),
     indexedThrough: word64(LINE.indexedThrough),
-    indexedTurn: word32(LINE.indexedTurn),
-    indexedSleepers: word32(LINE.indexedSleepers),
   };
+}
+
+/** What to sleep on until more is indexed. */
+export function indexTurn(buffer: SharedArrayBuffer, ops: AtomicOps): Turn {
+  return new Turn(new Word32(ops, buffer, LINE.indexedTurn), new Word32(ops, buffer, LINE.indexedSleepers));
 }
