@@ -74,7 +74,7 @@ export class SharedPageCache {
   latchShared(pageNumber: number, timeoutMs: number): number {
     this.#isMiss = false;
     let frame = this.#tryShare(pageNumber, true);
-    if (frame < 0) frame = this.#shareWithin(pageNumber, timeoutMs);
+    if (frame < 0) frame = this.#shareWithin(frame, pageNumber, timeoutMs);
     if (!this.#isMiss) return frame;
     this.#load(pageNumber, frame);
     this.downgrade(frame);
@@ -93,7 +93,7 @@ export class SharedPageCache {
     this.#isMiss = false;
     let frame = this.#sets.find(pageNumber);
     if (frame >= 0) frame = this.#excludeFrame(frame, pageNumber);
-    if (frame < 0) frame = this.#excludeWithin(pageNumber, timeoutMs);
+    if (frame < 0) frame = this.#excludeWithin(frame, pageNumber, timeoutMs);
     if (this.#isMiss && !forOverwrite) this.#load(pageNumber, frame);
     return frame;
   }
@@ -158,7 +158,7 @@ export class SharedPageCache {
     const attempt = () => (this.#latches.tryExclude(frames) ? frames : NO_FRAME.busy);
     if (attempt() >= 0) return;
     const refuse = () => deadlock(undefined, this.#latches.word(frames), timeoutMs);
-    attemptWithin(this.#words.turnOf(this.#words.sets), this.#bit, timeoutMs, attempt, refuse);
+    attemptWithin(NO_FRAME.busy, this.#words.turnOf(this.#words.sets), this.#bit, timeoutMs, attempt, refuse);
   }
 
   unlatchSize(): void {
@@ -166,16 +166,16 @@ export class SharedPageCache {
     this.#words.turnOf(this.#words.sets).announce();
   }
 
-  #shareWithin(pageNumber: number, timeoutMs: number): number {
+  #shareWithin(first: number, pageNumber: number, timeoutMs: number): number {
     const attempt = (waitedMs: number): number => {
       const frame = this.#tryShare(pageNumber, waitedMs < COURTESY_MS);
       if (frame === NO_FRAME.busy) this.#assertNotHeld(pageNumber);
       return frame === NO_FRAME.missing ? this.#admit(pageNumber, timeoutMs - waitedMs) : frame;
     };
-    return this.#pageWithin(pageNumber, timeoutMs, attempt, COURTESY_MS);
+    return this.#pageWithin(first, pageNumber, timeoutMs, attempt, COURTESY_MS);
   }
 
-  #excludeWithin(pageNumber: number, timeoutMs: number): number {
+  #excludeWithin(first: number, pageNumber: number, timeoutMs: number): number {
     let claimed: number = NO_FRAME.missing;
     const unclaim = (): void => {
       if (claimed < 0) return;
@@ -196,7 +196,7 @@ export class SharedPageCache {
       return answer;
     };
     try {
-      return this.#pageWithin(pageNumber, timeoutMs, attempt);
+      return this.#pageWithin(first, pageNumber, timeoutMs, attempt);
     } finally {
       unclaim();
     }
@@ -215,6 +215,7 @@ export class SharedPageCache {
   }
 
   #pageWithin(
+    first: number,
     pageNumber: number,
     timeoutMs: number,
     attempt: (waitedMs: number) => number,
@@ -227,7 +228,7 @@ export class SharedPageCache {
       return deadlock(pageNumber, frame < 0 ? FREE : this.#latches.word(frame), timeoutMs);
     };
     const awaitEvictable = (leftMs: number): void => this.#source.awaitEvictable(leftMs);
-    return attemptWithin(turn, this.#bit, timeoutMs, attempt, refuse, { lookAgainMs, awaitEvictable });
+    return attemptWithin(first, turn, this.#bit, timeoutMs, attempt, refuse, { lookAgainMs, awaitEvictable });
   }
 
   #tryShare(pageNumber: number, isCourteous: boolean): number {

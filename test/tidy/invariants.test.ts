@@ -1,6 +1,6 @@
 // An invariant has a number: defined once in a design document, cited where the code keeps it, and proved by a test
 // whose title names it. A definition is a line of design/*.md that starts with `**I1**` or `- **I1**`; the letters
-// are I (concurrency), R (recovery), C (checkpoint), P (pins) and M (modes).
+// are I (concurrency), R (recovery), C (checkpoint), K (page cache), P (pins) and M (modes).
 
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -8,9 +8,9 @@ import { PACKAGE_ROOT, readPackageFile, readSources } from '../support/package-r
 import { readTitles } from './syntax.js';
 
 /** Documents that must define invariants of their letter; the others of their folder may. */
-const HOMES = { I: 'concurrency.md', R: 'recovery.md' } as const;
+const HOMES = { I: 'concurrency.md', R: 'recovery.md', K: 'page-cache.md' } as const;
 
-const DEFINITION = /^(?:- )?\*\*([IRCMP]\d+)\*\*/gm;
+const DEFINITION = /^(?:- )?\*\*([IRCKMP]\d+)\*\*/gm;
 
 /** Where each id is defined. Read inside the tests, so that a missing document fails them and not the whole file. */
 function readDefinitions(): { id: string; document: string }[] {
@@ -54,7 +54,7 @@ test('every invariant is in the title of a test', () => {
 test('no title starts with an invariant that is not defined', () => {
   const ids = definedIds();
   const cited = readTitles().flatMap(({ title }) =>
-    [...title.matchAll(/^['"`]([IRCMP]\d+)\b/g)].map(([, id]) => id ?? ''),
+    [...title.matchAll(/^['"`]([IRCKMP]\d+)\b/g)].map(([, id]) => id ?? ''),
   );
   expect(cited.filter((id) => !ids.includes(id))).toEqual([]);
 });

@@ -148,6 +148,11 @@ export class Machine {
     this.#perform({ kind: 'awaitChange', slot: this.endsSlot, a: count, b: 0 });
   }
 
+  /** For a thread: waits until thread `index` has ended; returns how. */
+  awaitEndOf(index: number): number {
+    return this.#perform({ kind: 'awaitChange', slot: this.endedSlot(index), a: 0, b: 0 });
+  }
+
   /** For a thread: tells the test something; it belongs to the stretch in which it is told. */
   note(note: unknown): void {
     this.#run?.notes.push(note);
