@@ -31,7 +31,7 @@ export function attemptWithin(
   let isEntered = false;
   let seen = 0;
   try {
-    for (let answer = first, waitedMs = 0; ; waitedMs = monotonicMs() - startMs) {
+    for (let answer = first, waitedMs = 0; ; ) {
       const leftMs = timeoutMs - waitedMs;
       if (!isMoving(answer)) {
         if (leftMs <= 0 || answer === NO_FRAME.full || answer === NO_FRAME.deadlocked) throw refuse(answer);
@@ -44,6 +44,7 @@ export function attemptWithin(
       }
       // Behind `enter` and in front of the attempt: whatever moves from here on moves the turn, too (K4).
       if (isEntered) seen = turn.load();
+      waitedMs = monotonicMs() - startMs;
       answer = attempt(waitedMs);
       if (answer >= 0) return answer;
     }

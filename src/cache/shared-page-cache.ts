@@ -26,7 +26,7 @@ export interface PageSource {
   awaitEvictable(timeoutMs: number): void;
 }
 
-/** The sequence of a frame whose bytes are not, or not yet, those of its page. */
+/** The sequence of a frame whose bytes are not, or not yet, those of its page: nobody else may see it (K6). */
 const UNLOADED = -1;
 
 const ONCE = 'a session latches a page once';
@@ -116,7 +116,10 @@ export class SharedPageCache {
 
   /** Gives an exclusive latch back. A frame without the image of its page is forgotten. */
   unlatchExclusive(frame: number): void {
-    if (this.seqOf(frame) === UNLOADED) this.#sets.discard(frame);
+    if (this.seqOf(frame) === UNLOADED) {
+      this.abandon(frame);
+      return;
+    }
     this.#latches.unexclude(frame);
     this.#announce(frame);
   }

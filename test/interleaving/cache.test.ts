@@ -8,13 +8,29 @@ import type { SessionPlan } from '../support/interleaving/shared-cache.js';
 
 const BOUND_MS = 300_000;
 
+/** States that were seen when the scopes were written down; fewer mean that something is no longer explored. */
+const STATES_MIN: Readonly<Record<string, number>> = {
+  'two loaders of one page': 20718,
+  'a reader against a writer': 29545,
+  'a loader that gives up': 9628,
+  'a latch against an eviction': 45833,
+  'a search against an eviction': 42226,
+  'an upgrade against an upgrade': 84330,
+  'two of the size': 155,
+  'the death of a reader': 66718,
+  'the death of a writer': 51031,
+  'the death of an upgrader': 69528,
+  'the death of one that evicts': 538392,
+  'a death with the size': 2596,
+};
+
 const explore = (name: string, frames: number, sessions: SessionPlan[], more: Partial<CacheScope> = {}) =>
-  exploreCache({ name, frames, sessions, statesMin: 1, ...more });
+  exploreCache({ name, frames, sessions, statesMin: STATES_MIN[name]!, ...more });
 
 test(
   'K1, K6: of two loaders of one page one loads it, and the other waits for that',
   async () => {
-    await explore('two loaders of one page', 1, [{ acts: [['read', 1]] }, { acts: [['read', 1]] }]);
+    await explore('two loaders of one page', 2, [{ acts: [['read', 1]] }, { acts: [['read', 1]] }]);
   },
   BOUND_MS,
 );
@@ -28,7 +44,7 @@ test(
 );
 
 test(
-  'K2, K4: a page that its latcher gives up is loaded by whoever waited for it',
+  'K2, K4, K6: a page that its latcher gives up is loaded by whoever waited for it',
   async () => {
     await explore('a loader that gives up', 1, [{ acts: [['give up', 1]] }, { acts: [['read', 1]] }]);
   },
@@ -38,15 +54,17 @@ test(
 test(
   'K3, K7: a frame that is latched keeps its page, and a changed one its image, until the log has it',
   async () => {
-    await explore('a latch against an eviction', 1, [{ acts: [['overwrite', 1]] }, { acts: [['read', 2]] }]);
+    const sessions: SessionPlan[] = [{ acts: [['overwrite', 1]] }, { acts: [['read', 2]] }];
+    await explore('a latch against an eviction', 1, sessions, { cached: [1] });
   },
   BOUND_MS,
 );
 
 test(
-  'K1: a page that comes back while another looks for a frame is in one frame',
+  "K3: a frame that becomes another page's while it is looked for is not taken for the first",
   async () => {
-    await explore('two pages, two frames', 2, [{ acts: [['read', 1]] }, { acts: [['read', 2]] }]);
+    const sessions: SessionPlan[] = [{ acts: [['read', 1]] }, { acts: [['read', 2]] }];
+    await explore('a search against an eviction', 1, sessions, { cached: [1] });
   },
   BOUND_MS,
 );

@@ -1,6 +1,7 @@
 // All mutants: one list a folder of the sources (design/mutants.md repeats them for readers).
 
 import type { Mutant } from '../support/mutation.js';
+import { CACHE_MUTANTS } from './cache.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';
@@ -23,4 +24,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...OPENING_MUTANTS,
   ...STORAGE_MUTANTS,
   ...WAL_MUTANTS,
+  ...CACHE_MUTANTS,
 ];
