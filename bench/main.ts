@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAppend } from './append.js';
+import { benchCache } from './cache.js';
 import { machine } from './harness.js';
 import { benchLone } from './lone.js';
 import { benchRecovery } from './recovery.js';
@@ -32,6 +33,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
       rows.push(await benchWindowed(values.dir, each, rounds, values.quick ? 200 : 800));
     return rows;
   },
+  cache: () => benchCache(rounds, values.quick ? 300_000 : 2_000_000),
   recovery: () => benchRecovery(values.dir, 200_000),
 };
 

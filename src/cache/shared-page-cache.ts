@@ -11,6 +11,8 @@ import { attemptWithin } from './latch-wait.js';
 import { FREE, holdersOf, shareOf } from './latch-word.js';
 import { Latches } from './latches.js';
 
+export type { PageCacheMemory } from './cache-memory.js';
+
 /** Where pages come from, as the page store says; all calls block. */
 export interface PageSource {
   /** Whether the image as of commit `seq` can be had again from elsewhere, so that its frame may be used again. */

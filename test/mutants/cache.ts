@@ -191,14 +191,6 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     killedBy: { file: INTERLEAVING_TEST, title: 'K2, K4, K6: a page that its latcher' },
   },
   {
-    name: 'K7: a frame is evicted whatever it holds',
-    file: 'src/cache/frame-sets.ts',
-    find: `      if (!this.#isEvictable(this.#words.sequences.load(frame))) return NO_FRAME.unwritten;
-`,
-    replace: ``,
-    killedBy: { file: UNIT_TEST, title: 'K7: whose image the log does not have yet' },
-  },
-  {
     name: 'K7: whether a frame is evictable is not looked at again under its latch',
     file: 'src/cache/frame-sets.ts',
     find: `if (isEmpty || this.#isEvictable(this.#words.sequences.load(frame))) return frame;`,

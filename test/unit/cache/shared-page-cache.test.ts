@@ -188,7 +188,10 @@ describe('a frame', () => {
   });
 
   test('of a set whose frames one session has latched is refused at once', () => {
-    const { cache } = rig({ frames: 2 });
+    const { withWait } = rig({ frames: 2 });
+    const cache = withWait(0, () => {
+      throw new Error('it sleeps');
+    });
     cache.latchShared(1, SHORT_MS);
     cache.latchExclusive(2, SHORT_MS);
     const error = errorOf(() => cache.latchShared(3, Number.POSITIVE_INFINITY));
