@@ -105,8 +105,8 @@ export class WalWriter {
     );
   }
 
-  /** @internal Names this thread among those of the log. */
-  get writerId(): number {
+  /** @internal The id under which this thread holds locks and pins. */
+  get id(): number {
     return this.#writerId;
   }
 

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { HeldLog } from '../../log/checkpoint-record.js';
 import {
   CHECKPOINT_NAMES,
   LOCK_NAME,
@@ -116,9 +117,16 @@ function whyLogFileKept(name: string, { log, chain, checkpoint }: LogScan): stri
     const why = checkpoint === undefined ? 'no checkpoint yet' : `the checkpoint is at ${throughSeq}`;
     return `${isCurrent ? 'current file, ' : ''}${commits}: ${why}`;
   }
-  return isCurrent
-    ? `current file, ${commits}, all below the checkpoint`
-    : `${commits}: below the checkpoint, to be recycled`;
+  if (isCurrent) return `current file, ${commits}, all below the checkpoint`;
+  return `${commits}: below the checkpoint, ${whoHeld(last, checkpoint?.held)}`;
+}
+
+/** As far as the disk tells: who was there at the checkpoint may be gone since. */
+function whoHeld(lastSeq: number, held: HeldLog | undefined): string {
+  if (held === undefined || held.throughSeq >= lastSeq) return 'to be recycled';
+  const { by, throughSeq } = held;
+  const article = by === 'archive' ? 'the' : by === 'observer' ? 'an' : 'a';
+  return `kept by ${article} ${by} above ${throughSeq} when it was taken`;
 }
 
 function print(figures: ReturnType<typeof figuresOf>): void {
@@ -136,6 +144,10 @@ function print(figures: ReturnType<typeof figuresOf>): void {
     [
       'checkpoint',
       checkpoint === null ? 'none' : `through commit ${checkpoint.throughSeq}, number ${checkpoint.generation}`,
+    ],
+    [
+      'log kept by',
+      checkpoint?.held === undefined ? '-' : `${checkpoint.held.by}, everything above ${checkpoint.held.throughSeq}`,
     ],
     ['size', bytesInWords(figures.totalBytes)],
     ...figures.pageFiles.map(({ path, bytes }): [string, string] => ['page file', `${path}, ${bytesInWords(bytes)}`]),
