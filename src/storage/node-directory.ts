@@ -84,6 +84,17 @@ export class NodeDirectory implements Directory {
     attempt(`rename to ${to} the file`, source, () => fs.renameSync(source, target));
   }
 
+  /**
+   * Moves a file into another directory of the same file system, over whatever has the name `to` there. Durable only
+   * after `sync` of both (A4, A13).
+   *
+   * @throws {WalError} ERR_WAL_NOT_FOUND, ERR_WAL_IO (EXDEV between two file systems)
+   */
+  moveTo(name: string, target: NodeDirectory, to: string): void {
+    const [source, destination] = [this.#pathOf(name), target.#pathOf(to)];
+    attempt(`move to ${destination} the file`, source, () => fs.renameSync(source, destination));
+  }
+
   remove(name: string): void {
     const path = this.#pathOf(name);
     attempt('remove the file', path, () => fs.unlinkSync(path));

@@ -26,6 +26,7 @@ const RANKS: readonly (readonly string[])[] = [
 const WORKER_BODIES = [
   'src/flusher/run-flusher.ts',
   'src/flusher/preallocator.ts',
+  'src/archive/run-archiver.ts',
   'src/recovery/verify.ts',
   'src/cli/replay/replay-writer.ts',
 ];

@@ -1,0 +1,67 @@
+// What an archive directory holds: files with an archived file's name, whose header agrees with it. Files with other
+// names are not ours and are not looked at. What contradicts itself is refused, never guessed about (F03, F07).
+
+import { WalError } from '../base/errors.js';
+import { decodeFileHeader, type FileHeader } from '../log/codec.js';
+import { FILE_HEADER_BYTES } from '../log/layout.js';
+import type { Directory, LogFile } from '../storage/directory.js';
+import { parseArchiveFileName } from './names.js';
+
+/** One archived log file. */
+export interface ArchivedFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly header: FileHeader;
+}
+
+/**
+ * The archived files, oldest first: by incarnation, then by number, which is the order in which they were written.
+ *
+ * @throws {WalError} ERR_WAL_CORRUPT (a header that is damaged or contradicts its name, files of two logs),
+ *   ERR_WAL_VERSION, ERR_WAL_IO, also for a link or a directory with an archived file's name
+ */
+export function listArchive(archive: Directory): ArchivedFile[] {
+  const files: ArchivedFile[] = [];
+  for (const name of archive.list()) {
+    const named = parseArchiveFileName(name);
+    if (named === undefined) continue;
+    const file = archive.open(name, 'read');
+    try {
+      const header = readHeader(archive, file);
+      if (header.incarnation !== named.incarnation || header.fileNumber !== named.fileNumber) {
+        const reason = `its header says incarnation ${header.incarnation}, file ${header.fileNumber}`;
+        throw refused(archive, name, reason);
+      }
+      files.push({ name, bytes: file.size(), header });
+    } finally {
+      file.close();
+    }
+  }
+  files.sort(({ header: one }, { header: other }) => {
+    return one.incarnation - other.incarnation || one.fileNumber - other.fileNumber;
+  });
+  const logId = files[0]?.header.logId;
+  for (const { name, header } of files) {
+    if (header.logId !== logId) throw refused(archive, name, 'the archive holds files of two logs');
+  }
+  return files;
+}
+
+/**
+ * Reads the header of a log file.
+ *
+ * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_VERSION, ERR_WAL_IO
+ */
+export function readHeader(directory: Directory, file: LogFile): FileHeader {
+  const bytes = new Uint8Array(FILE_HEADER_BYTES);
+  const header = decodeFileHeader(bytes.subarray(0, file.read(bytes, 0)));
+  if (!('refused' in header)) return header;
+  if (header.refused !== 'version') throw refused(directory, file.name, header.reason);
+  const details = { path: directory.path, file: file.name };
+  throw new WalError('ERR_WAL_VERSION', `${file.name}: ${header.reason}. Use a newer library.`, details);
+}
+
+function refused({ path }: Directory, file: string, reason: string): WalError {
+  const message = `${path}/${file} cannot be used: ${reason}. Move it away, or restore it from a copy.`;
+  return new WalError('ERR_WAL_CORRUPT', message, { path, file, epoch: 0, offset: 0, reason });
+}
