@@ -106,7 +106,7 @@ export class WalWriter {
   }
 
   /** @internal The id under which this thread holds locks and pins. */
-  get id(): number {
+  get writerId(): number {
     return this.#writerId;
   }
 

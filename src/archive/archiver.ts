@@ -33,7 +33,8 @@ export function nodeArchivePlace(log: NodeDirectory, archive: NodeDirectory): Ar
  * Makes an archive ready for use: creates its directory and removes what a crash left unfinished.
  *
  * @throws {WalError} ERR_WAL_INVALID_ARGUMENT (the log's own directory; mode `rename` and another file system),
- *   ERR_WAL_WRONG_STORE (the archive of another log), ERR_WAL_CORRUPT, ERR_WAL_VERSION, ERR_WAL_STORAGE_FULL, ERR_WAL_IO
+ *   ERR_WAL_WRONG_STORE (the archive of another log), ERR_WAL_CORRUPT, ERR_WAL_VERSION, ERR_WAL_STORAGE_FULL,
+ *   ERR_WAL_IO
  */
 export function openArchive(place: ArchivePlace, logId: number, mode: ArchiveMode): void {
   const { log, archive } = place;
@@ -46,7 +47,7 @@ export function openArchive(place: ArchivePlace, logId: number, mode: ArchiveMod
   }
   const other = listArchive(archive).find(({ header }) => header.logId !== logId);
   if (other !== undefined) {
-    const message = `${archive.path} is the archive of another log: ${other.name}. Give each log an archive of its own.`;
+    const message = `${archive.path} is the archive of another log (${other.name}). Give each log one of its own.`;
     throw new WalError('ERR_WAL_WRONG_STORE', message, { path: archive.path, file: other.name });
   }
   if (mode === 'rename') tryMove(place);

@@ -15,12 +15,17 @@ export interface UsedEnd {
   readonly position: LogPosition;
 }
 
-/** Walks the segments of a file. @throws {WalError} ERR_WAL_IO */
-export function usedEndOf(file: LogFile, header: FileHeader): UsedEnd {
+/**
+ * Walks the segments of a file.
+ *
+ * @param bytesMax - where to stop at the latest, a place between two segments
+ * @throws {WalError} ERR_WAL_IO
+ */
+export function usedEndOf(file: LogFile, header: FileHeader, bytesMax = Number.POSITIVE_INFINITY): UsedEnd {
   let position = header.start;
   let bytes = FILE_HEADER_BYTES;
   const size = file.size();
-  for (;;) {
+  while (bytes < bytesMax) {
     const segment = readSegmentHeader(file, bytes);
     if (segment === undefined || 'refused' in segment || !isAtHome(segment, header, bytes)) break;
     if (chainFault(segment, position) !== undefined || bytes + segment.segmentBytes > size) break;

@@ -5,7 +5,7 @@ import { WalError } from '../base/errors.js';
 import { decodeFileHeader, type FileHeader } from '../log/codec.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { Directory, LogFile } from '../storage/directory.js';
-import { parseArchiveFileName } from './names.js';
+import { type ArchivedName, parseArchiveFileName } from './names.js';
 
 /** One archived log file. */
 export interface ArchivedFile {
@@ -17,22 +17,21 @@ export interface ArchivedFile {
 /**
  * The archived files, oldest first: by incarnation, then by number, which is the order in which they were written.
  *
- * @throws {WalError} ERR_WAL_CORRUPT (a header that is damaged or contradicts its name, files of two logs),
- *   ERR_WAL_VERSION, ERR_WAL_IO, also for a link or a directory with an archived file's name
+ * @param onDamaged - told of each file whose header is damaged or contradicts its name; by default it is thrown
+ * @throws {WalError} ERR_WAL_CORRUPT (a damaged header, files of two logs), ERR_WAL_VERSION, ERR_WAL_IO, also for a
+ *   link or a directory with an archived file's name
  */
-export function listArchive(archive: Directory): ArchivedFile[] {
+export function listArchive(archive: Directory, onDamaged: (error: WalError) => void = raise): ArchivedFile[] {
   const files: ArchivedFile[] = [];
   for (const name of archive.list()) {
     const named = parseArchiveFileName(name);
     if (named === undefined) continue;
     const file = archive.open(name, 'read');
     try {
-      const header = readHeader(archive, file);
-      if (header.incarnation !== named.incarnation || header.fileNumber !== named.fileNumber) {
-        const reason = `its header says incarnation ${header.incarnation}, file ${header.fileNumber}`;
-        throw refused(archive, name, reason);
-      }
-      files.push({ name, bytes: file.size(), header });
+      files.push({ name, bytes: file.size(), header: readHeader(archive, file, named) });
+    } catch (thrown) {
+      if (!(thrown instanceof WalError && thrown.code === 'ERR_WAL_CORRUPT')) throw thrown;
+      onDamaged(thrown);
     } finally {
       file.close();
     }
@@ -50,15 +49,25 @@ export function listArchive(archive: Directory): ArchivedFile[] {
 /**
  * Reads the header of a log file.
  *
+ * @param named - what its name says
  * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_VERSION, ERR_WAL_IO
  */
-export function readHeader(directory: Directory, file: LogFile): FileHeader {
+export function readHeader(directory: Directory, file: LogFile, named: Partial<ArchivedName> = {}): FileHeader {
   const bytes = new Uint8Array(FILE_HEADER_BYTES);
   const header = decodeFileHeader(bytes.subarray(0, file.read(bytes, 0)));
-  if (!('refused' in header)) return header;
+  if (!('refused' in header)) {
+    const { incarnation, fileNumber } = header;
+    const agrees = { incarnation, fileNumber, ...named };
+    if (agrees.incarnation === incarnation && agrees.fileNumber === fileNumber) return header;
+    throw refused(directory, file.name, `its header says incarnation ${incarnation}, file ${fileNumber}`);
+  }
   if (header.refused !== 'version') throw refused(directory, file.name, header.reason);
   const details = { path: directory.path, file: file.name };
   throw new WalError('ERR_WAL_VERSION', `${file.name}: ${header.reason}. Use a newer library.`, details);
+}
+
+function raise(error: WalError): never {
+  throw error;
 }
 
 function refused({ path }: Directory, file: string, reason: string): WalError {

@@ -209,7 +209,8 @@ function removeFlawed(directory: Directory, { chain }: LogScan, goneNames: Set<s
   if (flawed.length > 0) directory.sync();
 }
 
-function randomLogId(): number {
+/** The id of a new log. */
+export function randomLogId(): number {
   // 48 bits; never 0, because zero means "never written".
   return randomBytes(6).readUIntLE(0, 6) || 1;
 }

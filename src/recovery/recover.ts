@@ -2,22 +2,26 @@
 // changes the log, so running it again gives the same bytes (R11).
 
 import { monotonicMs } from '../base/clock.js';
-import { WalError } from '../base/errors.js';
+import { invalidArgument, WalError } from '../base/errors.js';
+import { parseLogFileName } from '../log/names.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
+import { isToPoint, type NewPageFiles, recoverToPoint, type StoreTarget } from './recover-to-point.js';
 import { type ReplayCommit, type ReplayOptions, type ReplayTarget, replayLog } from './replay.js';
 import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
 import { emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, type ScanOptions, scanLog } from './scan.js';
 import { requireExplainedEnds } from './torn-end.js';
 
-/** Where recovery puts the pages. `pageFiles[space]` is the path of that space's page file. */
-export type RecoverInto =
-  | ((commit: ReplayCommit) => void | Promise<void>)
-  | Map<number, Uint8Array>
-  | { readonly pageFiles: readonly string[] };
+/**
+ * Where recovery puts the pages. `pageFiles[space]` is the path of that space's page file.
+ *
+ * With a target or an archive these are new files, which begin as copies of `base[space]`; default for space 0: the
+ * database itself.
+ */
+export type RecoverInto = ((commit: ReplayCommit) => void | Promise<void>) | Map<number, Uint8Array> | NewPageFiles;
 
 /** Settings of a recovery. */
 export interface RecoverOptions {
@@ -33,6 +37,15 @@ export interface RecoverOptions {
   readonly space?: number | undefined;
   /** Only commits above this one; default: those above the checkpoint. */
   readonly afterSeq?: number | undefined;
+  /**
+   * Directories with archived log files, or log directories of other copies of the store, beside the database's own.
+   * Then, and with `throughSeq` or `throughTimeMs`, a recovery is one to a point in time: page files are made anew.
+   */
+  readonly archive?: string | readonly string[] | undefined;
+  /** The last commit to recover. */
+  readonly throughSeq?: number | undefined;
+  /** Instead: all commits of segments written at or before this time, in ms since 1970. */
+  readonly throughTimeMs?: number | undefined;
   readonly onProgress?: OnProgress | undefined;
   readonly workerUrls?: WorkerUrls | undefined;
 }
@@ -51,10 +64,12 @@ export function logDirectoryPath(dbPath: string): string {
 /**
  * Brings a store up to its log.
  *
- * @returns what was found and done; a torn tail is a line in it
+ * @returns what was found and done; a torn tail is a line in it. After a recovery to a point in time `lastSeq` is the
+ *   last commit recovered, and `damage` is what stands behind it
  * @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_GAP (damage; nothing was changed), ERR_WAL_NOT_FOUND (a page file
  *   that has commits), ERR_WAL_WRONG_STORE (part of a page at the end,
- *   which the log does not have), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO
+ *   which the log does not have; an archive of another log), ERR_WAL_LOCKED, ERR_WAL_VERSION, ERR_WAL_IO; to a point in
+ *   time also ERR_WAL_INVALID_ARGUMENT (the target lies before the base or behind the end) and ERR_WAL_EXISTS
  *
  * Durability: page files are synced when this resolves. The log is not changed.
  * Source: design/recovery.md; R1, R2, R11.
@@ -65,13 +80,28 @@ export async function recoverWal(
   services?: RecoverServices,
 ): Promise<RecoveryReport> {
   const directory = new NodeDirectory(logDirectoryPath(dbPath));
-  if (!directory.exists()) return emptyReport();
-  const lock = options.dryRun === true ? undefined : await services?.lock(directory.path);
+  const toPoint = isToPoint(options);
+  if (!directory.exists() && !toPoint) return emptyReport();
+  // A backup has no log file that anybody could write to, and may be on a medium that nobody can.
+  const isLocked =
+    options.dryRun !== true && (!toPoint || directory.list().some((name) => parseLogFileName(name) !== undefined));
+  const lock = isLocked ? await services?.lock(directory.path) : undefined;
   try {
+    if (toPoint) return await recoverToPoint(directory, intoPoint(dbPath, options), options);
     return await recoverDirectory(directory, { ...options, into: options.into ?? { pageFiles: [dbPath] } });
   } finally {
     lock?.release();
   }
+}
+
+/** Where a recovery to a point in time puts its pages. */
+function intoPoint(dbPath: string, { into, space }: RecoverOptions): ReplayTarget | StoreTarget {
+  if (into === undefined) {
+    const message = 'A recovery to a point in time makes new page files: name them, as into: { pageFiles: [path] }.';
+    throw invalidArgument(message);
+  }
+  if (!isPageFiles(into)) return targetOf(into, undefined, space);
+  return { pageFiles: into.pageFiles, base: into.base ?? [dbPath] };
 }
 
 /**
@@ -117,7 +147,7 @@ export async function recoverDirectory(
 
 const NOWHERE: ReplayTarget = { commit: () => undefined };
 
-function isPageFiles(into: RecoverInto): into is { readonly pageFiles: readonly string[] } {
+function isPageFiles(into: RecoverInto): into is NewPageFiles {
   return typeof into === 'object' && !(into instanceof Map);
 }
 

@@ -141,6 +141,8 @@ export class LogBuilder {
   offset = FILE_HEADER_BYTES;
   position: LogPosition = { epoch: 0, nextSeq: 1, headerCrc: 0, certificateCrc: 0 };
   syncedThrough = 0;
+  /** What segments and file headers say from here on. */
+  wallClockMs = 1;
 
   constructor(directory: Directory, options: BuilderOptions = {}) {
     this.directory = directory;
@@ -203,16 +205,16 @@ export class LogBuilder {
   }
 
   checkpoint(throughSeq: number, throughEpoch: number, generation = 1): this {
-    const { logId, incarnation, syncedThrough } = this;
-    const record = { logId, incarnation, syncedThrough, throughSeq, throughEpoch, generation, wallClockMs: 1 };
+    const { logId, incarnation, syncedThrough, wallClockMs } = this;
+    const record = { logId, incarnation, syncedThrough, throughSeq, throughEpoch, generation, wallClockMs };
     writeCheckpointRecord(this.directory, record, { sync: false });
     return this;
   }
 
   #write(built: BuiltSegment): this {
     if (this.offset + built.segmentBytes > this.#fileBytes) this.rotate();
-    const { logId, incarnation, fileNumber, offset: fileOffset, syncedThrough, position: previous } = this;
-    const place = { logId, incarnation, fileNumber, fileOffset, previous, syncedThrough, wallClockMs: 1 };
+    const { logId, incarnation, fileNumber, offset: fileOffset, syncedThrough, position: previous, wallClockMs } = this;
+    const place = { logId, incarnation, fileNumber, fileOffset, previous, syncedThrough, wallClockMs };
     const { pieces, headerCrc, certificateCrc } = built.encode(place);
     const file = this.directory.open(this.name, 'write');
     file.write(pieces, fileOffset);
@@ -239,7 +241,7 @@ export class LogBuilder {
     };
     const file = this.directory.open(this.name, 'create');
     file.truncate(fileBytes);
-    file.write([encodeFileHeader({ ...header, wallClockMs: 1 })], 0);
+    file.write([encodeFileHeader({ ...header, wallClockMs: this.wallClockMs })], 0);
     file.close();
   }
 }

@@ -91,7 +91,7 @@ describe('a bounded log', () => {
   test('that is full names what pins it to whoever appends, waits or closes, and goes on when it is freed', async () => {
     const wal = await open();
     const { pins } = new Control(wal.handle.control);
-    const pin = pins.take('reader', 2, wal.connect().id);
+    const pin = pins.take('reader', 2, wal.connect().writerId);
     const thread = await LogThread.start(wal, 'serve');
     await wal.flush();
     const refused = await fill(wal);
@@ -120,7 +120,7 @@ describe('a bounded log', () => {
     const wal = await open();
     const thread = await LogThread.start(wal, 'serve');
     // Ids are given in order of connecting.
-    new Control(wal.handle.control).pins.take('snapshot', 0, wal.connect().id + 1);
+    new Control(wal.handle.control).pins.take('snapshot', 0, wal.connect().writerId + 1);
     await fill(wal);
     await wal.checkpoint({ throughSeq: wal.marks().durableSeq });
     expect((await wal.files())[0]).toMatchObject({ keptBy: 'snapshot' });
@@ -178,7 +178,7 @@ describe('a bounded log', () => {
     const path = join(folder, 'db');
     const pages = await attachPageCache(wal, { pageFile: path, cache: new Map() });
     const { pins } = new Control(wal.handle.control);
-    const pin = pins.take('reader', 0, wal.connect().id);
+    const pin = pins.take('reader', 0, wal.connect().writerId);
     const write = (value: number): void => {
       const transaction = pages.begin();
       for (let page = 1; page <= 8; page += 1) transaction.write(page, new Uint8Array(512).fill(value));

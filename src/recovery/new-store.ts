@@ -1,0 +1,124 @@
+// Makes a store out of a recovery to a point in time: copies of the base's page files are brought forward under
+// temporary names, synced, and named when they are whole; then a log of their own is begun behind the last commit, with
+// an id of its own, so that it is never taken for the log they came from (design/archive.md).
+
+import { basename, dirname, resolve } from 'node:path';
+import { wallClockMs } from '../base/clock.js';
+import { WalError } from '../base/errors.js';
+import { writeCheckpointRecord } from '../log/checkpoint-record.js';
+import { UNFINISHED_SUFFIX } from '../log/names.js';
+import { NodeDirectory } from '../storage/node-directory.js';
+import { PageFile } from '../storage/page-file.js';
+import { openLog, randomLogId } from './opening.js';
+import type { PointInTimePlan } from './point-in-time.js';
+
+const COPY_BYTES = 4 * 2 ** 20;
+/** The new log's first file is there for its header: the next opening makes one of the size that is wanted then. */
+const LOG_FILE_BYTES = 8192;
+
+/**
+ * Copies the page files of a base under temporary names and opens the copies.
+ *
+ * @param bases - by space; undefined where there is none: an empty one is made
+ * @param targets - by space
+ * @throws {WalError} ERR_WAL_EXISTS (a target, or a log beside the first one), ERR_WAL_STORAGE_FULL, ERR_WAL_IO; no
+ *   copy is left then
+ */
+export function copyPageFiles(
+  bases: readonly (string | undefined)[],
+  targets: readonly string[],
+  pageBytes: number,
+): PageFile[] {
+  for (const path of [...targets, logPathOf(targets)]) {
+    if (isThere(path))
+      throw new WalError('ERR_WAL_EXISTS', `${path} is there already. Recover into a new file.`, { path });
+  }
+  const copies: PageFile[] = [];
+  try {
+    for (const [space, target] of targets.entries()) {
+      const { directory, name } = placeOf(target);
+      const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+      if (directory.list().includes(unfinished)) directory.remove(unfinished);
+      const base = bases[space];
+      copyFile(base, directory, unfinished);
+      copies.push(PageFile.openIn(directory, unfinished, pageBytes, 'write'));
+    }
+    return copies;
+  } catch (error) {
+    for (const copy of copies) copy.close();
+    removeCopies(targets);
+    throw error;
+  }
+}
+
+/** Whether anything has that name. */
+export function isThere(path: string): boolean {
+  const { directory, name } = placeOf(path);
+  return directory.list().includes(name);
+}
+
+/** Takes away what {@link copyPageFiles} made. */
+export function removeCopies(targets: readonly string[]): void {
+  for (const target of targets) {
+    const { directory, name } = placeOf(target);
+    const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+    if (directory.list().includes(unfinished)) directory.remove(unfinished);
+  }
+}
+
+/**
+ * Gives the copies, which are synced, their names, and begins their log.
+ *
+ * A crash on the way leaves whole page files or none; with them perhaps no log, or one without a commit.
+ */
+export async function nameNewStore(
+  targets: readonly string[],
+  { throughSeq, throughEpoch, pageBytes }: PointInTimePlan,
+): Promise<void> {
+  for (const target of targets) {
+    const { directory, name } = placeOf(target);
+    directory.rename(`${name}${UNFINISHED_SUFFIX}`, name);
+    directory.sync();
+  }
+  const log = new NodeDirectory(logPathOf(targets));
+  log.create({ sync: true });
+  if (throughSeq > 0) {
+    // Of no incarnation: a record of one would prove that a file of it is missing.
+    const record = { logId: randomLogId(), generation: 1, incarnation: 0, throughSeq, throughEpoch };
+    const clock = { syncedThrough: throughEpoch, wallClockMs: wallClockMs() };
+    writeCheckpointRecord(log, { ...record, ...clock }, { sync: true });
+  }
+  // The page size stands in no record, but in the header of a log file.
+  await openLog(log, { pageBytes, logFileBytes: LOG_FILE_BYTES, sync: true });
+}
+
+function logPathOf([first = '']: readonly string[]): string {
+  return `${first}-wal`;
+}
+
+function placeOf(path: string): { directory: NodeDirectory; name: string } {
+  const whole = resolve(path);
+  return { directory: new NodeDirectory(dirname(whole)), name: basename(whole) };
+}
+
+function copyFile(from: string | undefined, directory: NodeDirectory, to: string): void {
+  const target = directory.open(to, 'create');
+  try {
+    if (from === undefined) return;
+    const { directory: fromDirectory, name } = placeOf(from);
+    const source = fromDirectory.open(name, 'read');
+    try {
+      const piece = new Uint8Array(COPY_BYTES);
+      for (let at = 0; ; ) {
+        const bytes = source.read(piece, at);
+        if (bytes === 0) return;
+        target.write([piece.subarray(0, bytes)], at);
+        at += bytes;
+      }
+    } finally {
+      source.close();
+    }
+  } finally {
+    target.close();
+  }
+}

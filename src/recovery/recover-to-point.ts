@@ -1,0 +1,141 @@
+// Recovery to a point in time for users: checks what is asked for, plans (point-in-time.ts), and brings forward copies
+// of page files (new-store.ts), a map, or whoever is called back.
+
+import { invalidArgument, WalError } from '../base/errors.js';
+import type { Directory } from '../storage/directory.js';
+import { NodeDirectory } from '../storage/node-directory.js';
+import { copyPageFiles, isThere, nameNewStore, removeCopies } from './new-store.js';
+import { type PointInTimeOptions, type PointInTimePlan, planPointInTime, replayPlan } from './point-in-time.js';
+import type { ReplayTarget } from './replay.js';
+import { pageFilesTarget } from './replay-targets.js';
+import type { OnDamage, RecoveryReport } from './report.js';
+import { requireExplainedEnds } from './torn-end.js';
+
+/** What makes a recovery one to a point in time. */
+export interface PointInTimeRequest extends PointInTimeOptions {
+  readonly archive?: string | readonly string[] | undefined;
+  readonly afterSeq?: number | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly onDamage?: OnDamage | undefined;
+}
+
+/** New page files by space, and those that they begin as copies of. */
+export interface NewPageFiles {
+  readonly pageFiles: readonly string[];
+  readonly base?: readonly string[] | undefined;
+}
+
+/** The same, with every base known; undefined where a space begins empty. */
+export interface StoreTarget {
+  readonly pageFiles: readonly string[];
+  readonly base: readonly string[];
+}
+
+/** Whether a recovery is one to a point in time. */
+export function isToPoint({ archive, throughSeq, throughTimeMs }: PointInTimeRequest): boolean {
+  return archive !== undefined || throughSeq !== undefined || throughTimeMs !== undefined;
+}
+
+/**
+ * Recovers to a point in time.
+ *
+ * @param log - the log directory beside the base
+ * @param into - new page files, or a target for commits above the base
+ */
+export async function recoverToPoint(
+  log: Directory,
+  into: ReplayTarget | StoreTarget,
+  request: PointInTimeRequest,
+): Promise<RecoveryReport> {
+  checkRequest(request);
+  const { archive = [] } = request;
+  const others = (typeof archive === 'string' ? [archive] : archive).map(archiveAt);
+  const plan = await planPointInTime(log, others, request);
+  const target = request.dryRun === true ? NOWHERE : into;
+  if ('commit' in target) {
+    if ('pageFiles' in into) checkPageFiles(plan, into);
+    return replayPlan(plan, target, request);
+  }
+  checkPageFiles(plan, target);
+  return makeStore(plan, target, request);
+}
+
+const NOWHERE: ReplayTarget = { commit: () => undefined };
+
+function checkRequest({ throughSeq, throughTimeMs, afterSeq, onDamage = 'fail' }: PointInTimeRequest): void {
+  const isCount = (value: number | undefined): boolean =>
+    value === undefined || (Number.isSafeInteger(value) && value >= 0);
+  if (!isCount(throughSeq)) throw invalidArgument('throughSeq is a whole number from 0.', { throughSeq });
+  if (!isCount(throughTimeMs) || (throughTimeMs ?? 0) > TIME_MS_MAX)
+    throw invalidArgument('throughTimeMs is a whole number of ms since 1970.', { throughTimeMs });
+  if (throughSeq !== undefined && throughTimeMs !== undefined) {
+    throw invalidArgument('throughSeq and throughTimeMs exclude each other.', { throughSeq, throughTimeMs });
+  }
+  if (afterSeq !== undefined) throw invalidArgument('With a target or an archive the base says where to begin.');
+  if (onDamage === 'fail') return;
+  throw invalidArgument("With a target or an archive onDamage is 'fail': name a throughSeq before the damage.");
+}
+
+/** The last time that a Date can say. */
+const TIME_MS_MAX = 8_640_000_000_000_000;
+
+function archiveAt(path: string): NodeDirectory {
+  const directory = new NodeDirectory(path);
+  if (directory.exists()) return directory;
+  throw new WalError('ERR_WAL_NOT_FOUND', `There is no archive directory ${directory.path}.`, { path });
+}
+
+/**
+ * Refuses page files that recovery would make wrong.
+ *
+ * A store that was not closed may have written pages of any commit in its log: what it wrote behind the target cannot
+ * be told from what was there before.
+ */
+function checkPageFiles({ ownSeq, throughSeq, scan, baseSeq }: PointInTimePlan, { pageFiles }: NewPageFiles): void {
+  if (ownSeq > throughSeq) {
+    const message =
+      `The base may hold more than commit ${throughSeq}: the log beside it goes up to ${ownSeq}, and its page file may ` +
+      'have been written up to there. Begin with a backup, or with a copy made before.';
+    throw invalidArgument(message, { throughSeq, lastSeq: ownSeq });
+  }
+  for (const [space, lastSeq] of scan.chain.spaces) {
+    if (lastSeq <= baseSeq || pageFiles[space] !== undefined) continue;
+    const message = `The log has pages of space ${space}, and no new page file was named for it.`;
+    throw new WalError('ERR_WAL_NOT_FOUND', message, { space });
+  }
+}
+
+async function makeStore(
+  plan: PointInTimePlan,
+  target: StoreTarget,
+  options: PointInTimeOptions,
+): Promise<RecoveryReport> {
+  const { directory, scan, baseSeq: afterSeq, throughSeq, pageBytes } = plan;
+  const { pageFiles } = target;
+  const copies = copyPageFiles(basesOf(plan, target), pageFiles, pageBytes);
+  let report: RecoveryReport;
+  try {
+    await requireExplainedEnds(directory, scan, copies, { afterSeq, throughSeq });
+    report = await replayPlan(plan, pageFilesTarget(copies), options);
+    for (const copy of copies) copy.sync();
+    report.dbSizePages = copies.map((copy) => copy.sizePages());
+  } catch (error) {
+    for (const copy of copies) copy.close();
+    removeCopies(pageFiles);
+    throw error;
+  }
+  for (const copy of copies) copy.close();
+  await nameNewStore(pageFiles, plan);
+  return report;
+}
+
+/** The base's page files, one for each new one; before the first commit there need not be any. */
+function basesOf({ baseSeq }: PointInTimePlan, { pageFiles, base }: StoreTarget): (string | undefined)[] {
+  return pageFiles.map((_, space) => {
+    const path = base[space];
+    if (path !== undefined && isThere(path)) return path;
+    if (baseSeq === 0) return undefined;
+    const message = `The base is at commit ${baseSeq}, but its page file of space ${space} is not there: ${path}.`;
+    throw new WalError('ERR_WAL_NOT_FOUND', message, { space, path });
+  });
+}
