@@ -11,6 +11,26 @@ export function wholeNumber(first: number, last: number): (text: string) => numb
   };
 }
 
+/**
+ * A moment, in ms since 1970: ISO 8601, or the number itself. A time without a zone is local, a date alone is UTC, as
+ * `Date` has it.
+ */
+export function timeInMs(text: string): number {
+  const trimmed = text.trim();
+  const ms = /^\d+$/.test(trimmed)
+    ? Number(trimmed)
+    : /^\d{4}-\d{2}-\d{2}/.test(trimmed)
+      ? Date.parse(trimmed)
+      : Number.NaN;
+  if (!Number.isNaN(new Date(ms).getTime()) && ms >= 0) return ms;
+  throw new InvalidArgumentError('It must be a time such as 2026-01-31T12:00:00Z, or ms since 1970.');
+}
+
+/** A parser of paths that may be given several times; all of them come together. */
+export function filePaths(text: string, before: readonly string[] = []): string[] {
+  return [...before, filePath(text)];
+}
+
 /** A path; an empty one is a mistake in a script rather than the working directory. */
 export function filePath(text: string): string {
   if (text !== '') return text;

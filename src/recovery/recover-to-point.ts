@@ -51,13 +51,9 @@ export async function recoverToPoint(
   const { archive = [] } = request;
   const others = (typeof archive === 'string' ? [archive] : archive).map(archiveAt);
   const plan = await planPointInTime(log, others, request);
-  const target = request.dryRun === true ? NOWHERE : into;
-  if ('commit' in target) {
-    if ('pageFiles' in into) checkPageFiles(plan, into);
-    return replayPlan(plan, target, request);
-  }
-  checkPageFiles(plan, target);
-  return makeStore(plan, target, request);
+  if ('commit' in into) return replayPlan(plan, request.dryRun === true ? NOWHERE : into, request);
+  const bases = basesOf(plan, into);
+  return request.dryRun === true ? replayPlan(plan, NOWHERE, request) : makeStore(plan, bases, into, request);
 }
 
 const NOWHERE: ReplayTarget = { commit: () => undefined };
@@ -86,33 +82,41 @@ function archiveAt(path: string): NodeDirectory {
 }
 
 /**
- * Refuses page files that recovery would make wrong.
+ * The base's page files, one for each new one; before the first commit there need not be any.
  *
  * A store that was not closed may have written pages of any commit in its log: what it wrote behind the target cannot
  * be told from what was there before.
  */
-function checkPageFiles({ ownSeq, throughSeq, scan, baseSeq }: PointInTimePlan, { pageFiles }: NewPageFiles): void {
-  if (ownSeq > throughSeq) {
-    const message =
-      `The base may hold more than commit ${throughSeq}: the log beside it goes up to ${ownSeq}, and its page file may ` +
-      'have been written up to there. Begin with a backup, or with a copy made before.';
-    throw invalidArgument(message, { throughSeq, lastSeq: ownSeq });
-  }
+function basesOf(plan: PointInTimePlan, { pageFiles, base }: StoreTarget): (string | undefined)[] {
+  const { ownSeq, throughSeq, baseSeq, scan } = plan;
   for (const [space, lastSeq] of scan.chain.spaces) {
     if (lastSeq <= baseSeq || pageFiles[space] !== undefined) continue;
     const message = `The log has pages of space ${space}, and no new page file was named for it.`;
     throw new WalError('ERR_WAL_NOT_FOUND', message, { space });
   }
+  return pageFiles.map((_, space) => {
+    const path = base[space];
+    if (path === undefined || !isThere(path)) {
+      if (baseSeq === 0) return undefined;
+      const message = `The base is at commit ${baseSeq}, but its page file of space ${space} is not there: ${path}.`;
+      throw new WalError('ERR_WAL_NOT_FOUND', message, { space, path });
+    }
+    if (ownSeq <= throughSeq) return path;
+    const message =
+      `${path} may hold more than commit ${throughSeq}: the log beside it ends at ${ownSeq}, and its pages may have ` +
+      'been written up to there. Begin with a backup, or with a copy made before.';
+    throw invalidArgument(message, { throughSeq, lastSeq: ownSeq, path });
+  });
 }
 
 async function makeStore(
   plan: PointInTimePlan,
-  target: StoreTarget,
+  bases: readonly (string | undefined)[],
+  { pageFiles }: StoreTarget,
   options: PointInTimeOptions,
 ): Promise<RecoveryReport> {
   const { directory, scan, baseSeq: afterSeq, throughSeq, pageBytes } = plan;
-  const { pageFiles } = target;
-  const copies = copyPageFiles(basesOf(plan, target), pageFiles, pageBytes);
+  const copies = copyPageFiles(bases, pageFiles, pageBytes);
   let report: RecoveryReport;
   try {
     await requireExplainedEnds(directory, scan, copies, { afterSeq, throughSeq });
@@ -127,15 +131,4 @@ async function makeStore(
   for (const copy of copies) copy.close();
   await nameNewStore(pageFiles, plan);
   return report;
-}
-
-/** The base's page files, one for each new one; before the first commit there need not be any. */
-function basesOf({ baseSeq }: PointInTimePlan, { pageFiles, base }: StoreTarget): (string | undefined)[] {
-  return pageFiles.map((_, space) => {
-    const path = base[space];
-    if (path !== undefined && isThere(path)) return path;
-    if (baseSeq === 0) return undefined;
-    const message = `The base is at commit ${baseSeq}, but its page file of space ${space} is not there: ${path}.`;
-    throw new WalError('ERR_WAL_NOT_FOUND', message, { space, path });
-  });
 }
