@@ -1,6 +1,7 @@
 // From an opened log on disk to a running one: shared memory, flusher, handle, this thread's writer. The second half of
 // openWal; wal.ts sequences it behind the lock and recovery.
 
+import { openArchiveOf } from './archive-start.js';
 import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
 import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
@@ -54,6 +55,7 @@ export async function startLog(
   }
   const lanes = createLanes(settings);
   const { path } = place.directory;
+  const archive = openArchiveOf(place.directory, settings, opened.logId);
   const start: FlusherStart = {
     directoryPath: path,
     workerUrls: settings.workerUrls,
@@ -65,10 +67,11 @@ export async function startLog(
     checkpoint: checkpointStart(opened),
     settings,
     isTicking: settings.ticker,
+    archive: archive?.start,
   };
   const host = place.isThreaded
     ? await FlusherHost.start(start, onNotice)
-    : FlusherHost.inline(start, place.directory, onNotice);
+    : FlusherHost.inline(start, place.directory, archive?.inline(), onNotice);
   const handle: WalHandle = {
     kind: 'lanewal',
     memoryVersion: MEMORY_VERSION,

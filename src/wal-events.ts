@@ -23,6 +23,9 @@ export interface WalEvents {
   stalled: [error: WalError];
   resumed: [];
   failed: [error: WalError];
+  /** Log files are held back, or the archive could not be pruned; it is tried again. Told once until it succeeds. */
+  archiveFailing: [error: WalError];
+  archiveResumed: [];
   /** So much was written since the last checkpoint, or the log nears its bound: what is attached is checkpointed. */
   checkpointWanted: [reason: CheckpointReason];
   /** That checkpoint failed; it is tried again with the next need. */

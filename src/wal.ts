@@ -288,7 +288,7 @@ export class Wal extends EventEmitter<WalEvents> {
   }
 
   #hear(notice: FlusherNotice): void {
-    if (notice.kind === 'resumed') this.emit('resumed');
+    if (notice.kind === 'resumed' || notice.kind === 'archiveResumed') this.emit(notice.kind);
     else if (notice.kind === 'mayGo') this.#observers.ask(notice.files);
     else if (notice.kind === 'checkpointWanted') {
       void this.#attachments.checkpointDurable();

@@ -18,6 +18,8 @@ export interface Archiver {
    * @throws {WalError} the file is not in the archive
    */
   archive(order: ArchiveOrder): Promise<WalError | undefined>;
+  /** Keeps the archive within its bounds. @throws {WalError} ERR_WAL_CORRUPT, ERR_WAL_VERSION, ERR_WAL_IO */
+  prune(keepAboveSeq: number): Promise<void>;
   /** Finishes the file under way and ends; resolves when nothing writes any more. */
   end(): Promise<void>;
 }
@@ -26,8 +28,13 @@ export interface Archiver {
 export function inlineArchiver(place: ArchivePlace, settings: ArchiveSettings): Archiver {
   return {
     archive: async (order) => archiveAndPrune(place, settings, order),
+    prune: async (keepAboveSeq) => raise(archiveAndPrune(place, settings, { keepAboveSeq })),
     end: () => Promise.resolve(),
   };
+}
+
+function raise(problem: WalError | undefined): void {
+  if (problem !== undefined) throw problem;
 }
 
 interface Running {
@@ -52,6 +59,10 @@ export class ArchiverHost implements Archiver {
     const archiving = this.#ask(order);
     this.#archiving = archiving.catch(() => undefined);
     return archiving;
+  }
+
+  async prune(keepAboveSeq: number): Promise<void> {
+    raise(await this.archive({ keepAboveSeq }));
   }
 
   async end(): Promise<void> {

@@ -14,9 +14,10 @@ export interface ArchiveSettings extends ArchiveBounds {
   readonly mode: ArchiveMode;
 }
 
-/** One file to archive, and what must stay in the archive. */
+/** What the archiver is to do. */
 export interface ArchiveOrder {
-  readonly file: ClosedLogFile;
+  /** The file to archive; undefined when there is only to prune. */
+  readonly file?: ClosedLogFile | undefined;
   /** Everything above this sequence stays in the archive, whatever its bounds say. */
   readonly keepAboveSeq: number;
 }
@@ -72,7 +73,7 @@ function tryMove({ log, archive, move }: ArchivePlace): void {
 }
 
 /**
- * Archives one file, then prunes.
+ * Archives one file, if there is one, then prunes.
  *
  * @returns why the archive could not be pruned: no reason to hold the log back, but to tell somebody
  * @throws {WalError} as {@link archiveLogFile}; the file is not in the archive then
@@ -82,7 +83,7 @@ export function archiveAndPrune(
   { mode, ...bounds }: ArchiveSettings,
   { file, keepAboveSeq }: ArchiveOrder,
 ): WalError | undefined {
-  archiveLogFile(place, file, mode);
+  if (file !== undefined) archiveLogFile(place, file, mode);
   try {
     pruneArchive(place.archive, listArchive(place.archive), bounds, keepAboveSeq);
     return undefined;

@@ -6,6 +6,7 @@ import type { Directory } from '../storage/directory.js';
 import { RequestSender } from '../thread/request-port.js';
 import { MessageChannel, type MessagePort, threadId } from '../thread/thread-connect.js';
 import { type RunningWorker, startWorker } from '../thread/worker-host.js';
+import type { ArchiveService } from './archive-hold.js';
 import type { FlushResult } from './flusher.js';
 import { FlusherThread } from './flusher-thread.js';
 import type { FlusherNotice, FlusherRequest, FlusherStart, LogFileInfo } from './messages.js';
@@ -61,9 +62,14 @@ export class FlusherHost {
   }
 
   /** Runs a flusher on this thread, over a directory that need not be one of the file system. */
-  static inline(start: FlusherStart, directory: Directory, onNotice: (notice: FlusherNotice) => void): FlusherHost {
+  static inline(
+    start: FlusherStart,
+    directory: Directory,
+    archive: ArchiveService | undefined,
+    onNotice: (notice: FlusherNotice) => void,
+  ): FlusherHost {
     const { port1, port2 } = new MessageChannel();
-    const run = new FlusherThread(start, port2, directory, NO_PREALLOCATOR).run();
+    const run = new FlusherThread(start, port2, directory, NO_PREALLOCATOR, archive).run();
     // Behind the listeners, each of which holds the event loop: an idle log does not.
     port2.unref();
     const ended = run.then(() => undefined);

@@ -9,6 +9,7 @@ import { SparePool } from '../log/spare-pool.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
+import { ArchiveHold, type ArchiveService } from './archive-hold.js';
 import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
 import { Flusher } from './flusher.js';
 import { FlusherLoop } from './flusher-loop.js';
@@ -57,13 +58,20 @@ export class FlusherThread {
   #writerIdNext = FLUSHER_ID + 1;
   readonly #retention: Retention;
   readonly #observers: ObserverHold;
+  readonly #archive: ArchiveHold | undefined;
   readonly #need: CheckpointNeed;
   /** Ports of threads that checkpoint. */
   readonly #requestPorts = new Set<MessagePort>();
   #spareBeingMade: Promise<void> = Promise.resolve();
 
   /** @param port - to the owner */
-  constructor(start: FlusherStart, port: MessagePort, directory: Directory, preallocator: Preallocator) {
+  constructor(
+    start: FlusherStart,
+    port: MessagePort,
+    directory: Directory,
+    preallocator: Preallocator,
+    archive: ArchiveService | undefined,
+  ) {
     const { settings } = start;
     const sync = settings.fsync !== 'off';
     this.#start = start;
@@ -95,7 +103,8 @@ export class FlusherThread {
     });
     this.#observers = new ObserverHold((files) => this.#tell({ kind: 'mayGo', files }));
     const identity = { ...start.logStart, sync };
-    const holds = [this.#observers];
+    this.#archive = archive && this.#holdFor(archive);
+    const holds = [...(this.#archive === undefined ? [] : [this.#archive]), this.#observers];
     this.#retention = new Retention(directory, this.#control, this.#log, identity, start.checkpoint, holds);
     this.#need = new CheckpointNeed(settings, this.#bytesAboveCheckpoint());
     this.#loop = new FlusherLoop(this.#control, this.#flusher);
@@ -114,7 +123,7 @@ export class FlusherThread {
     }
     // The reserve is finished even now: with it the log can be opened on a full disk.
     if (this.#spares.count === 0) await this.#spareBeingMade;
-    await this.#preallocator.end();
+    await Promise.all([this.#preallocator.end(), this.#archive?.end()]);
     stopReceiving();
     stopReceivingRequests();
     for (const port of this.#requestPorts) port.close();
@@ -197,6 +206,7 @@ export class FlusherThread {
   /** Recycles the files that nobody needs, and has spares made if there are too few. */
   #release(): boolean {
     let isFreed = false;
+    this.#archive?.look(this.#log.olderFiles);
     try {
       isFreed = this.#retention.release();
     } catch (thrown) {
@@ -209,6 +219,22 @@ export class FlusherThread {
     if (isFreed) this.#flusher.retryNow();
     this.#orderSpare();
     return isFreed;
+  }
+
+  #holdFor(archive: ArchiveService): ArchiveHold {
+    const keepAboveSeq = (): number => {
+      const { checkpointSeq } = this.#retention;
+      return Math.min(checkpointSeq, this.#control.pins.oldest()?.throughSeq ?? checkpointSeq);
+    };
+    return new ArchiveHold(archive, keepAboveSeq, {
+      archived: () => {
+        if (this.#control.hasEnded()) return;
+        this.#makeRoom();
+        this.#loop.poke();
+      },
+      failing: (error) => this.#tell({ kind: 'archiveFailing', error: error.toWire() }),
+      resumed: () => this.#tell({ kind: 'archiveResumed' }),
+    });
   }
 
   /** For a flusher that found the log at its bound; the answer of an error is in the state. */
@@ -242,6 +268,7 @@ export class FlusherThread {
     this.#control.count('rotations');
     this.#control.count('unfilledBytes', unfilledBytes);
     this.#wantCheckpoint(this.#need.grown(this.#log.bytes));
+    this.#archive?.look(this.#log.olderFiles);
     this.#orderSpare();
   }
 

@@ -5,6 +5,7 @@ import type { WireError } from '../base/errors.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
+import type { ArchiveStart } from './archive-hold.js';
 import type { CheckpointReason } from './checkpoint-need.js';
 import type { FlusherSettings } from './flusher.js';
 import type { CheckpointStart, KeptBy } from './retention.js';
@@ -26,6 +27,8 @@ export interface FlusherStart {
     readonly checkpointBytes: number;
   };
   readonly isTicking: boolean;
+  /** Undefined for a log without an archive. */
+  readonly archive: ArchiveStart | undefined;
 }
 
 /** The key under which threads that checkpoint reach the flusher of the log `key`. */
@@ -52,6 +55,9 @@ export type FlusherNotice =
   | { readonly kind: 'checkpointWanted'; readonly reason: CheckpointReason }
   /** The observers are asked whether the files may go. */
   | { readonly kind: 'mayGo'; readonly files: readonly LogFileInfo[] }
+  /** Log files are held back, or the archive could not be pruned. */
+  | { readonly kind: 'archiveFailing'; readonly error: WireError }
+  | { readonly kind: 'archiveResumed' }
   | { readonly kind: 'stalled'; readonly error: WireError }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'failed'; readonly error: WireError };

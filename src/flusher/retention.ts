@@ -11,7 +11,7 @@ import {
   type StoreIdentity,
   writeCheckpointRecord,
 } from '../log/checkpoint-record.js';
-import type { LogWriter, OlderFile } from '../log/log-writer.js';
+import type { LogWriter, OlderFile, Release } from '../log/log-writer.js';
 import type { Directory } from '../storage/directory.js';
 import type { LogFileInfo } from './messages.js';
 
@@ -28,6 +28,8 @@ export type HoldName = 'archive' | 'observer';
 export interface ReleaseHold {
   readonly name: HoldName;
   holds(file: OlderFile): boolean;
+  /** Takes a file that nobody holds any more, instead of having it recycled; undefined where files are never taken. */
+  take?(file: OlderFile): Release;
 }
 
 /** What the checkpoint slots hold when the log is opened. */
@@ -183,13 +185,14 @@ export class Retention {
   }
 
   /** Lets a file go if nobody needs it; from then on it is as good as gone. */
-  #letGo(file: OlderFile): boolean {
+  #letGo(file: OlderFile): Release {
     const lastSeq = file.endSeq - 1;
-    if (this.#holderOf(file, this.checkpointSeq) !== undefined) return false;
+    if (this.#holderOf(file, this.checkpointSeq) !== undefined) return 'stay';
     // C2: each of the two records must be enough without the file, or damage to the newer one would lose the log.
     if (this.#checkpoint.otherThroughSeq < lastSeq) this.#write(this.#checkpoint.throughSeq, this.#checkpoint.store);
     // P1: a pin that was taken behind the look above is seen here, or is refused.
-    return this.#control.pins.advanceReleased(lastSeq) >= lastSeq;
+    if (this.#control.pins.advanceReleased(lastSeq) < lastSeq) return 'stay';
+    return this.#holds.find((hold) => hold.take !== undefined)?.take?.(file) ?? 'recycle';
   }
 
   /** Who needs a file once the store is at `checkpointSeq`. */

@@ -2,6 +2,7 @@
 
 import { NodeDirectory } from '../storage/node-directory.js';
 import type { MessagePort } from '../thread/thread-connect.js';
+import { threadedArchive } from './archive-hold.js';
 import { FlusherThread } from './flusher-thread.js';
 import type { FlusherStart } from './messages.js';
 import { PreallocatorHost } from './preallocator.js';
@@ -10,5 +11,5 @@ import { PreallocatorHost } from './preallocator.js';
 export async function runFlusher(start: FlusherStart, port: MessagePort): Promise<void> {
   const directory = new NodeDirectory(start.directoryPath);
   const preallocator = new PreallocatorHost(start.directoryPath, start.workerUrls);
-  await new FlusherThread(start, port, directory, preallocator).run();
+  await new FlusherThread(start, port, directory, preallocator, threadedArchive(start)).run();
 }

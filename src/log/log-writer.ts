@@ -70,6 +70,9 @@ export interface LogWriterEvents {
   directorySynced(): void;
 }
 
+/** What becomes of a log file: it stays, becomes a spare or is removed, or somebody has taken it out of the log. */
+export type Release = 'stay' | 'recycle' | 'taken';
+
 /** How a log writes its files. */
 export interface LogWriterSettings {
   readonly logFileBytes: number;
@@ -210,17 +213,18 @@ export class LogWriter {
    *
    * They are below the checkpoint, so it does not matter in which order their new names become durable.
    *
-   * @param mayGo - asked for each of them in turn; the first that may not, and all behind it, stay
+   * @param letGo - asked for each of them in turn; the first that has to stay keeps all behind it
    */
-  release(throughSeq: number, mayGo: (file: OlderFile) => boolean = () => true): void {
+  release(throughSeq: number, letGo: (file: OlderFile) => Release = () => 'recycle'): void {
     const isFree = ({ endSeq }: OlderFile): boolean => endSeq - 1 <= throughSeq;
     const before = this.#olderFiles.length;
     // Kept beyond the files: the next checkpoint may cover no further one, and must not seem to cover less than this.
     this.#releasedEpoch = this.epochThrough(throughSeq);
     try {
       for (let file = this.#olderFiles[0]; file !== undefined; file = this.#olderFiles[0]) {
-        if (!isFree(file) || !mayGo(file)) break;
-        this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
+        const release = isFree(file) ? letGo(file) : 'stay';
+        if (release === 'stay') break;
+        if (release === 'recycle') this.#spares.recycle(file.name, file.bytes === this.#logFileBytes);
         this.#olderFiles.shift();
       }
       this.#spares.trim(this.roomBytes);

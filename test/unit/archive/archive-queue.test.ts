@@ -24,6 +24,7 @@ function rig() {
         refusals.push(reject);
       });
     },
+    prune: () => expect.fail('files are archived, and that prunes'),
     end: async () => {
       isEnded = true;
     },
@@ -52,7 +53,7 @@ test('files are archived one at a time, oldest first, each with what must be kep
     answers[number - 1]?.(undefined);
     await settled();
   }
-  expect(orders.map(({ file, keepAboveSeq }) => `${file.name} ${keepAboveSeq}`)).toEqual(['1 40', '2 41', '3 42']);
+  expect(orders.map(({ file, keepAboveSeq }) => `${file?.name} ${keepAboveSeq}`)).toEqual(['1 40', '2 41', '3 42']);
   expect(told).toEqual(['archived 1', 'archived 2', 'archived 3']);
 });
 
