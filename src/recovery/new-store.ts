@@ -3,9 +3,10 @@
 // an id of its own, so that it is never taken for the log they came from (design/archive.md).
 
 import { basename, dirname, resolve } from 'node:path';
+import { crc32c } from '../base/checksum.js';
 import { wallClockMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';
-import { writeCheckpointRecord } from '../log/checkpoint-record.js';
+import { type StoreIdentity, writeCheckpointRecord } from '../log/checkpoint-record.js';
 import { UNFINISHED_SUFFIX } from '../log/names.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
@@ -57,6 +58,12 @@ export function isThere(path: string): boolean {
   return directory.list().includes(name);
 }
 
+/** What a checkpoint record says of a page file. */
+export function identityOf(file: PageFile): StoreIdentity {
+  const page = new Uint8Array(file.pageBytes);
+  return { sizePages: file.sizePages(), page1Crc: file.readPage(1, page) ? crc32c(page) : 0 };
+}
+
 /** Takes away what {@link copyPageFiles} made. */
 export function removeCopies(targets: readonly string[]): void {
   for (const target of targets) {
@@ -74,6 +81,7 @@ export function removeCopies(targets: readonly string[]): void {
 export async function nameNewStore(
   targets: readonly string[],
   { throughSeq, throughEpoch, pageBytes }: PointInTimePlan,
+  store: StoreIdentity | undefined,
 ): Promise<void> {
   for (const target of targets) {
     const { directory, name } = placeOf(target);
@@ -86,7 +94,7 @@ export async function nameNewStore(
     // Of no incarnation: a record of one would prove that a file of it is missing.
     const record = { logId: randomLogId(), generation: 1, incarnation: 0, throughSeq, throughEpoch };
     const clock = { syncedThrough: throughEpoch, wallClockMs: wallClockMs() };
-    writeCheckpointRecord(log, { ...record, ...clock }, { sync: true });
+    writeCheckpointRecord(log, { ...record, ...clock, store }, { sync: true });
   }
   // The page size stands in no record, but in the header of a log file.
   await openLog(log, { pageBytes, logFileBytes: LOG_FILE_BYTES, sync: true });

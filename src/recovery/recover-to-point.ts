@@ -4,7 +4,8 @@
 import { invalidArgument, WalError } from '../base/errors.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
-import { copyPageFiles, isThere, nameNewStore, removeCopies } from './new-store.js';
+import type { PageFile } from '../storage/page-file.js';
+import { copyPageFiles, identityOf, isThere, nameNewStore, removeCopies } from './new-store.js';
 import { type PointInTimeOptions, type PointInTimePlan, planPointInTime, replayPlan } from './point-in-time.js';
 import type { ReplayTarget } from './replay.js';
 import { pageFilesTarget } from './replay-targets.js';
@@ -109,6 +110,18 @@ function basesOf(plan: PointInTimePlan, { pageFiles, base }: StoreTarget): (stri
   });
 }
 
+/**
+ * Refuses a page file that is not the one of the record beside it. One that a store went on writing behind its last
+ * checkpoint cannot be told by it.
+ */
+function requireBase({ base, baseSeq, ownSeq }: PointInTimePlan, copy: PageFile): void {
+  if (base?.store === undefined || ownSeq > baseSeq) return;
+  const { sizePages, page1Crc } = identityOf(copy);
+  if (sizePages === base.store.sizePages && page1Crc === base.store.page1Crc) return;
+  const message = `The page file is not the base at commit ${baseSeq} that its log directory tells of.`;
+  throw new WalError('ERR_WAL_WRONG_STORE', message, { baseSeq, expected: base.store, sizePages, page1Crc });
+}
+
 async function makeStore(
   plan: PointInTimePlan,
   bases: readonly (string | undefined)[],
@@ -118,7 +131,9 @@ async function makeStore(
   const { directory, scan, baseSeq: afterSeq, throughSeq, pageBytes } = plan;
   const copies = copyPageFiles(bases, pageFiles, pageBytes);
   let report: RecoveryReport;
+  const [first] = copies;
   try {
+    if (first !== undefined) requireBase(plan, first);
     await requireExplainedEnds(directory, scan, copies, { afterSeq, throughSeq });
     report = await replayPlan(plan, pageFilesTarget(copies), options);
     for (const copy of copies) copy.sync();
@@ -128,7 +143,8 @@ async function makeStore(
     removeCopies(pageFiles);
     throw error;
   }
+  const store = first && identityOf(first);
   for (const copy of copies) copy.close();
-  await nameNewStore(pageFiles, plan);
+  await nameNewStore(pageFiles, plan, store);
   return report;
 }

@@ -2,6 +2,7 @@
 
 import type { Mutant } from '../support/mutation.js';
 import { CACHE_MUTANTS } from './cache.js';
+import { ARCHIVE_MUTANTS } from './archive.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...RECOVERY_MUTANTS,
   ...OPENING_MUTANTS,
   ...STORAGE_MUTANTS,
+  ...ARCHIVE_MUTANTS,
   ...WAL_MUTANTS,
   ...CACHE_MUTANTS,
 ];

@@ -340,8 +340,8 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: 'recovers page files beside an open log',
     file: 'src/recovery/recover.ts',
-    find: `const lock = options.dryRun === true ? undefined : await services?.lock(directory.path);`,
-    replace: `const lock = services === undefined ? undefined : { release: () => undefined };`,
+    find: `const lock = isLocked ? await services?.lock(directory.path) : undefined;`,
+    replace: `const lock = isLocked && services === undefined ? undefined : { release: () => undefined };`,
     killedBy: { file: RECOVER_TEST, title: 'are not touched by a dry run, and a lock is taken for everything else' },
   },
   {

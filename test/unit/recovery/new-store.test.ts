@@ -6,8 +6,15 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { crc32c } from '../../../src/base/checksum.js';
+import {
+  type CheckpointRecord,
+  readCheckpointSlots,
+  writeCheckpointRecord,
+} from '../../../src/log/checkpoint-record.js';
 import { recoverWal } from '../../../src/recover.js';
 import type { ReplayCommit } from '../../../src/recovery/replay.js';
+import { NodeDirectory } from '../../../src/storage/node-directory.js';
 import { openWal } from '../../../src/wal.js';
 import { makeBaseAndArchive } from '../../support/base-and-archive.js';
 import { makeFolder, removeFolders } from '../../support/command-line.js';
@@ -70,6 +77,32 @@ test('the result is a store of its own: it opens behind its last commit, and wit
   // The archive is that of the old log.
   const again = recoverWal(db, { archive, into: { pageFiles: [`${db}.again`] } });
   expect(await codeOf(again)).toBe('ERR_WAL_WRONG_STORE');
+});
+
+test('a page file that is not the one its record tells of is refused as a base', async () => {
+  const again = makeBaseAndArchive(makeFolder(), SEED);
+  const { baseSeq, states } = again;
+  const into = (name: string) => ({ pageFiles: [join(makeFolder(), name)] });
+  writeFileSync(again.base, states[baseSeq - 1] as Uint8Array);
+  const state = states[baseSeq] as Uint8Array;
+  const store = { sizePages: state.length / PAGE_BYTES, page1Crc: crc32c(state.subarray(0, PAGE_BYTES)) };
+  const directory = new NodeDirectory(`${again.base}-wal`);
+  const record = readCheckpointSlots(directory).newest as CheckpointRecord;
+  writeCheckpointRecord(directory, { ...record, store }, { sync: false });
+  const recovery = (): Promise<unknown> => recoverWal(again.base, { archive: again.archive, into: into('b.db') });
+  expect(await codeOf(recovery())).toBe('ERR_WAL_WRONG_STORE');
+  writeFileSync(again.base, state);
+  expect(await codeOf(recovery())).toMatchObject({ checkpointUsed: baseSeq });
+});
+
+test('the record of the result tells of its page file', async () => {
+  const { base, archive, states } = makeBaseAndArchive(makeFolder(), SEED);
+  const db = join(makeFolder(), 'new.db');
+  await recoverWal(base, { archive, throughSeq: 14, into: { pageFiles: [db] } });
+  const state = states[14] as Uint8Array;
+  const { newest } = readCheckpointSlots(new NodeDirectory(`${db}-wal`));
+  const page1Crc = crc32c(state.subarray(0, PAGE_BYTES));
+  expect(newest).toMatchObject({ throughSeq: 14, store: { sizePages: state.length / PAGE_BYTES, page1Crc } });
 });
 
 test('without a base the archive is replayed from the first commit on', async () => {
