@@ -18,6 +18,7 @@ export type { DecodedRecord as CommitRecord } from './record/codec.js';
 export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/commit.js';
 export { recoverWal, removeWal, type SegmentInfo, verifyWal } from './recover.js';
 export type { RecoverInto, RecoverOptions, VerifyReport } from './recovery/recover.js';
+export type { NewPageFiles } from './recovery/recover-to-point.js';
 export type { ReplayCommit } from './recovery/replay.js';
 export type { DamageEntry, OnProgress, RecoveryReport } from './recovery/report.js';
 export { exportSegment, readSegmentFile, type SegmentFileReport, segmentFilePath } from './recovery/segment-file.js';

@@ -23,7 +23,7 @@ export interface WalEvents {
   stalled: [error: WalError];
   resumed: [];
   failed: [error: WalError];
-  /** Log files are held back, or the archive could not be pruned; it is tried again. Told once until it succeeds. */
+  /** Log files are held back, which is tried again and told once until `archiveResumed`; or a pruning failed. */
   archiveFailing: [error: WalError];
   archiveResumed: [];
   /** So much was written since the last checkpoint, or the log nears its bound: what is attached is checkpointed. */

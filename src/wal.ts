@@ -45,7 +45,7 @@ export type OpenOptions = SettingOptions;
  * Recovers first: after a crash everything that was durable is there, and `wal.recovery` says what was found.
  *
  * @throws {WalError} ERR_WAL_LOCKED, ERR_WAL_CORRUPT, ERR_WAL_GAP, ERR_WAL_VERSION, ERR_WAL_INVALID_ARGUMENT,
- *   ERR_WAL_STORAGE_FULL, ERR_WAL_IO; nothing was changed then
+ *   ERR_WAL_STORAGE_FULL, ERR_WAL_IO; nothing was changed then. ERR_WAL_WRONG_STORE: another log's archive
  *
  * Threading: the opening thread owns the log; others connect with `wal.handle`. When the owner ends, the log ends.
  * Source: design/recovery.md.

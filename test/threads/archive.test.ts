@@ -160,6 +160,21 @@ test.each(MODES)(
   },
 );
 
+test('without a thread that archives files are held back, and the next opening archives them', async () => {
+  const log = await open({ workerUrls: { archiver: 'file:///nowhere/archiver.js' } });
+  const failing = once(log, 'archiveFailing');
+  await append(log, 40);
+  const [error] = (await failing) as [WalError];
+  expect(error.code).toBe('ERR_WAL_IO');
+  await log.checkpoint({ throughSeq: 40 });
+  expect((await log.files())[0]).toMatchObject({ fileNumber: 1, keptBy: 'archive' });
+  await log.close();
+  expect(archived()).toEqual([]);
+  await checkpointAll(await open());
+  await wal?.close();
+  await expectEveryCommit(40);
+});
+
 describe.skipIf(reason !== undefined)('on a file system of its own', () => {
   test('a full archive holds the log back; at its bound the log says so, and space brings everything back (F11)', async () => {
     mountTmpfs(archive, 512 * 1024);
