@@ -9,8 +9,8 @@ export interface Attachment {
   checkpoint(): Promise<void>;
   /** Brings its store up to what is durable, without waiting for the log. */
   checkpointDurable(): Promise<void>;
-  /** The log has ended, in order or not. */
-  detach(): void;
+  /** The log has ended, in order or not; its lock is freed when what is returned has settled. */
+  detach(): void | Promise<void>;
 }
 
 /** The attachments of one open log. */
@@ -44,7 +44,8 @@ export class Attachments {
     return results.find((result) => result.status === 'rejected')?.reason;
   }
 
-  detach(): void {
-    for (const attachment of this.#attachments) attachment.detach();
+  /** Resolves when nobody writes any more on behalf of the log. */
+  async detach(): Promise<void> {
+    await Promise.allSettled([...this.#attachments].map(async (attachment) => attachment.detach()));
   }
 }

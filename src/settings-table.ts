@@ -37,7 +37,7 @@ export interface Settings {
   readonly checkpointIntervalMs: number;
   readonly checkpointBytesPerSecond: number;
   readonly ticker: boolean;
-  readonly workerUrls: Readonly<Partial<Record<'flusher' | 'preallocator' | 'verifier' | 'archiver', string>>>;
+  readonly workerUrls: Readonly<Partial<Record<'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'checkpointer', string>>>;
 }
 
 const KIB = 2 ** 10;
@@ -351,7 +351,7 @@ export const SETTINGS: readonly SettingRow[] = [
     variable: undefined,
     unit: '',
     defaultWords: 'beside the package',
-    effect: 'Where the worker files flusher, preallocator, verifier and archiver are, for bundlers.',
+    effect: 'Where the worker files flusher, preallocator, verifier, archiver and checkpointer are, for bundlers.',
     rule: { kind: 'urls' },
     fallback: fixed({}),
   },

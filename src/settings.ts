@@ -28,7 +28,7 @@ export type ResolvedSettings = { readonly [Name in keyof Settings]: ResolvedSett
 export type SettingOptions = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
 
 /** Workers whose files can be named. */
-const WORKERS: readonly string[] = ['flusher', 'preallocator', 'verifier', 'archiver'];
+const WORKERS: readonly string[] = ['flusher', 'preallocator', 'verifier', 'archiver', 'checkpointer'];
 /** Text, because settings cross threads and a URL object does not. */
 const isUrl = (url: unknown): boolean => typeof url === 'string' && URL.canParse(url);
 

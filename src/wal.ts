@@ -80,6 +80,7 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #source: LogSource;
   #history: PageHistory | undefined;
   #isTicking: boolean;
+  readonly #ended: Promise<void>;
   #closing: Promise<void> | undefined;
 
   private constructor(place: Place, lock: Pick<LogLock, 'release'>, recovery: RecoveryReport, running: RunningLog) {
@@ -102,7 +103,7 @@ export class Wal extends EventEmitter<WalEvents> {
     // A flusher on this very thread could not run while an exit handler does.
     const exitFlushMs = place.isThreaded ? settings.exitFlushMs : 0;
     this.#stopDraining = drainAtExit(control, exitFlushMs, askToFlush);
-    void this.#host.ended().then(() => this.#onEnd());
+    this.#ended = this.#host.ended().then(() => this.#onEnd());
   }
 
   /** @internal */
@@ -271,19 +272,20 @@ export class Wal extends EventEmitter<WalEvents> {
   }
 
   async #drain(): Promise<void> {
-    if (this.#control.state === STATE.failed) return this.#host.ended();
+    if (this.#control.state === STATE.failed) return this.#ended;
     const failure = await this.#attachments.checkpoint();
     await this.#host.close();
+    await this.#ended;
     // A log that was too full for the checkpoint, and is closed now, has been drained by somebody else's.
     if (failure !== undefined && !isRefusedClose(failure)) throw failure;
   }
 
   /** The flusher is gone, in order or not: nobody writes any more, others may open the log. */
-  #onEnd(): void {
+  async #onEnd(): Promise<void> {
     this.#stopDraining();
     this.#writer.disconnect();
     this.#history?.close();
-    this.#attachments.detach();
+    await this.#attachments.detach();
     this.#lock.release();
   }
 

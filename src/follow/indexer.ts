@@ -25,6 +25,8 @@ interface Work {
   /** Read, and not in the index yet. */
   pending: Entry | undefined;
   readonly lastSeq: number;
+  /** Of the segment. */
+  readonly bytes: number;
 }
 
 /** How far indexing got. */
@@ -42,17 +44,30 @@ export class Indexer {
   readonly #reader = new CommitReader(BUFFER_BYTES);
   readonly #sizes: Map<number, number>;
   readonly #afterSeq: number;
+  readonly #onSize: (space: number, pages: number, seq: number) => void;
+  /** Bytes of the segments that were indexed so far. */
+  indexedBytes = 0;
   #work: Work | undefined;
 
   /**
    * @param options - `afterSeq`: every commit above it is indexed, default what the index says; `sizes`: pages of each
-   *   space as of `afterSeq`, as far as known (without it the first size record of a space counts as a cut)
+   *   space as of `afterSeq`, as far as known (without it the first size record of a space counts as a cut); `onSize`:
+   *   told of every size record, in the order of the log
    */
   constructor(
     directory: Directory,
     index: VersionIndex,
-    { afterSeq = index.indexedThrough, sizes }: { afterSeq?: number; sizes?: ReadonlyMap<number, number> } = {},
+    {
+      afterSeq = index.indexedThrough,
+      sizes,
+      onSize = () => undefined,
+    }: {
+      afterSeq?: number;
+      sizes?: ReadonlyMap<number, number>;
+      onSize?: (space: number, pages: number, seq: number) => void;
+    } = {},
   ) {
+    this.#onSize = onSize;
     this.index = VersionIndex.forIndexer(index.buffer);
     this.#afterSeq = afterSeq;
     this.#sizes = new Map(sizes);
@@ -78,6 +93,7 @@ export class Indexer {
     if (this.#work === undefined) return 'caughtUp';
     if (!this.#indexed(this.#work)) return 'full';
     this.index.announce(this.#work.lastSeq);
+    this.indexedBytes += this.#work.bytes;
     this.#work = undefined;
     return 'more';
   }
@@ -96,7 +112,8 @@ export class Indexer {
 
   #begin(segment: FollowedSegment | undefined): Work | undefined {
     if (segment === undefined) return undefined;
-    return { entries: this.#entries(segment), pending: undefined, lastSeq: segment.header.endSeq - 1 };
+    const { header } = segment;
+    return { entries: this.#entries(segment), pending: undefined, lastSeq: header.endSeq - 1, bytes: header.segmentBytes };
   }
 
   *#entries({ file, header }: FollowedSegment): Generator<Entry, void, void> {
@@ -136,6 +153,7 @@ export class Indexer {
     // A space that grows has nothing beyond its old end.
     if ((before === undefined || number < before) && !this.index.cut({ space, pages: number, seq })) return false;
     this.#sizes.set(space, number);
+    this.#onSize(space, number, seq);
     return true;
   }
 

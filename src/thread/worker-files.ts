@@ -2,7 +2,7 @@
 // the places with the `workerUrls` setting.
 
 /** Our worker threads by name; each has an entry point in `workers/`. */
-export type WorkerName = 'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'replayer';
+export type WorkerName = 'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'checkpointer' | 'replayer';
 
 /** Where entry points are, where they are not beside this package's own files. */
 export type WorkerUrls = Partial<Record<WorkerName, string>>;

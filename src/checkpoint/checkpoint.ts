@@ -1,0 +1,153 @@
+// One checkpoint: brings the page file from the last one to a later sequence, and notes that it has (design/page-store.md,
+// "Checkpoint"). Asynchronous, because the thread goes on indexing between two writes. Not here: when, and how far.
+
+import { monotonicMs } from '../base/clock.js';
+import { type Control, STATE } from '../epoch/control.js';
+import { type LogReader, readLiveImage } from '../follow/log-reader.js';
+import type { NewestVersion, VersionIndex } from '../versions/version-index.js';
+import type { CheckpointFile } from './checkpoint-file.js';
+import type { CheckpointMark, CheckpointReport } from './messages.js';
+import { PageWriter } from './page-writer.js';
+import type { SizeHistory } from './sizes.js';
+
+/** What the page file is, for whoever opens it next. */
+export interface StoreIdentity {
+  readonly sizePages: number;
+  /** Checksum of page 1; 0 when there is none. */
+  readonly page1Crc: number;
+}
+
+/** Notes a checkpoint durably and lets go of the log below; the flusher does. */
+export type RecordCheckpoint = (throughSeq: number, store: StoreIdentity) => Promise<void>;
+
+/** What checkpoints are made of. */
+export interface CheckpointParts {
+  readonly control: Control;
+  readonly index: VersionIndex;
+  readonly sizes: SizeHistory;
+  readonly log: LogReader;
+  readonly file: CheckpointFile;
+  readonly pageBytes: number;
+  /** False under policy `off`: then nothing is ever synced. */
+  readonly sync: boolean;
+  readonly record: RecordCheckpoint;
+  /** Milliseconds that writing so many bytes should take at least; asked behind each write. */
+  paceMs(bytes: number): number;
+  /** Resolves when the thread has done what else there is to do, not before `untilMs`. */
+  turn(untilMs: number): Promise<void>;
+}
+
+/** The space of the page file. */
+export const STORE_SPACE = 0;
+/** Bytes written between two syncs: one large sync at the end would hold up those of the log for as long. */
+const SYNC_BYTES = 8 * 2 ** 20;
+/** How long the thread writes pages before it looks at what else there is to do. */
+const TURN_MS = 5;
+
+/** Takes checkpoints, one at a time. */
+export class Checkpoints {
+  readonly #parts: CheckpointParts;
+  readonly #writer: PageWriter<NewestVersion>;
+  #mark: CheckpointMark;
+  #recordedSeq: number;
+
+  /** @param mark - what the page file holds already */
+  constructor(parts: CheckpointParts, mark: CheckpointMark) {
+    this.#parts = parts;
+    this.#mark = mark;
+    this.#recordedSeq = mark.throughSeq;
+    this.#writer = new PageWriter(parts.pageBytes, (version, target) => {
+      // Live until this very checkpoint is done, so its file is there.
+      readLiveImage(parts.log, version, target, () => true);
+    });
+  }
+
+  /** The page file holds every commit up to this one. */
+  get throughSeq(): number {
+    return this.#mark.throughSeq;
+  }
+
+  /** Whether the record of the last checkpoint still is to be written. */
+  get isRecordDue(): boolean {
+    return this.#recordedSeq < this.#mark.throughSeq;
+  }
+
+  /**
+   * Brings the page file up to a sequence, or as far as snapshots and backups allow.
+   *
+   * Durability: behind it the page file is synced, and its record too (but for policy `off`).
+   * @param wantedSeq - at most what is indexed
+   * @param isReleasing - the log is let go of once more, although nothing may be new: a file was left meanwhile
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO: nothing was let go; try again, which writes it all once more
+   */
+  async take(wantedSeq: number, isReleasing = false): Promise<CheckpointReport> {
+    const startedMs = monotonicMs();
+    const { control } = this.#parts;
+    // C2: said before the first page is written, so that no snapshot begins below it meanwhile.
+    const throughSeq = control.pins.advanceCheckpoint(Math.max(wantedSeq, this.throughSeq));
+    let pagesWritten = 0;
+    if (throughSeq > this.throughSeq) {
+      pagesWritten = await this.#write(throughSeq);
+      // Behind the sync: who found no version from here on reads a page file that has it.
+      this.#parts.index.release(throughSeq);
+      this.#parts.sizes.release(throughSeq);
+    }
+    if (this.isRecordDue || isReleasing) await this.#record();
+    const bytesWritten = pagesWritten * this.#parts.pageBytes;
+    return { throughSeq: this.throughSeq, pagesWritten, bytesWritten, durationMs: monotonicMs() - startedMs };
+  }
+
+  /** Lets go of the log below the last checkpoint, whatever kept it before. */
+  async #record(): Promise<void> {
+    const { throughSeq, sizePages } = this.#mark;
+    // C3: the log is let go behind a good sync of the page file, by a record that is synced before any file is.
+    await this.#parts.record(throughSeq, { sizePages, page1Crc: this.#parts.file.page1Crc() });
+    this.#recordedSeq = throughSeq;
+  }
+
+  async #write(throughSeq: number): Promise<number> {
+    const { index, sizes, file, pageBytes } = this.#parts;
+    // C1: only what is durable is indexed. A sync that failed moved nothing: all since the last good one is live still.
+    const target = {
+      cutPages: index.smallestCut(STORE_SPACE, throughSeq),
+      sizePages: sizes.asOf(throughSeq),
+      versions: index.newestThrough(STORE_SPACE, throughSeq),
+    };
+    const opened = file.open();
+    let pages = 0;
+    let unsyncedBytes = 0;
+    let dueMs = monotonicMs();
+    let turnedMs = dueMs;
+    const writes = this.#writer.write(opened, target);
+    let next = writes.next();
+    for (; next.done !== true; next = writes.next()) {
+      const count = next.value;
+      pages += count;
+      unsyncedBytes += count * pageBytes;
+      if (unsyncedBytes >= SYNC_BYTES) {
+        this.#sync();
+        unsyncedBytes = 0;
+      }
+      dueMs += this.#parts.paceMs(count * pageBytes);
+      const nowMs = monotonicMs();
+      if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) continue;
+      await this.#parts.turn(dueMs);
+      turnedMs = monotonicMs();
+      dueMs = Math.max(dueMs, turnedMs - TURN_MS);
+      this.#requireLog();
+    }
+    this.#sync();
+    this.#mark = { throughSeq, sizePages: next.value };
+    return pages;
+  }
+
+  #sync(): void {
+    if (this.#parts.sync) this.#parts.file.sync();
+  }
+
+  /** A log that has failed is somebody else's soon: whoever reopens it has the page file, too. */
+  #requireLog(): void {
+    const { control } = this.#parts;
+    if (control.state === STATE.failed) throw control.failure();
+  }
+}

@@ -1,0 +1,244 @@
+// Opening a page store: the log first, which recovers; then the page file, which must be this log's; then the
+// checkpointer, which indexes what the log holds above the last checkpoint. The page file is not brought up before the
+// store is used: what it lacks is read from the log (design/page-store.md, "Opening").
+
+import { basename, dirname, resolve } from 'node:path';
+import { invalidArgument, WalError } from '../base/errors.js';
+import { createCacheMemory } from '../cache/cache-memory.js';
+import type { StoreIdentity } from '../checkpoint/checkpoint.js';
+import { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
+import type { CheckpointerNotice, CheckpointerStart, SizesAt } from '../checkpoint/messages.js';
+import { StoreWords } from '../checkpoint/store-words.js';
+import { Control } from '../epoch/control.js';
+import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';
+import { LOCK_NAME, parseLogFileName } from '../log/names.js';
+import {
+  processEnvironment,
+  resolveSettings,
+  SETTINGS,
+  type SettingOptions,
+  type Settings,
+  settingValues,
+} from '../settings.js';
+import type { Place } from '../start.js';
+import { acquireLock } from '../storage/lock.js';
+import { NodeDirectory } from '../storage/node-directory.js';
+import { PageFile } from '../storage/page-file.js';
+import { EventLoopHold } from '../thread/keep-alive.js';
+import { isMainThread } from '../thread/thread-connect.js';
+import { VersionIndex } from '../versions/version-index.js';
+import { Wal } from '../wal.js';
+import { connectThread, type StorePlace } from './connect.js';
+import { requireExplainedEnd, requireOwnPageFile } from './identity.js';
+import { PageStore } from './page-store.js';
+import type { StoreHandle } from './store-handle.js';
+import { STORE_SPACE } from './store-pages.js';
+import { StoreThread } from './store-thread.js';
+
+/** Options of `openPageStore`: any of the settings, and what follows. */
+export interface StoreOptions extends SettingOptions {
+  /** Takes the page file as this log's whatever it is; default false. */
+  readonly adopt?: boolean | undefined;
+}
+
+/** Where the parts of a store are. */
+export interface OpenPlace extends StorePlace {
+  readonly lock: Place['lock'];
+  readonly isThreaded: boolean;
+}
+
+/** What a record takes besides its image, at least; bounds the versions that a log can hold. */
+const RECORD_BYTES_MIN = 24;
+const VERSIONS_MIN = 1024;
+const VERSIONS_MAX = 2 ** 24;
+
+/** Opens a store whose files are anywhere. */
+export async function openStoreOn(place: OpenPlace, { adopt = false, ...options }: StoreOptions): Promise<PageStore> {
+  const settings = settingValues(resolveSettings(options, processEnvironment(), isMainThread, 'store'));
+  const wal = await Wal.open(
+    { directory: place.log, lock: place.lock, isThreaded: place.isThreaded },
+    logOptions(options),
+  );
+  try {
+    return await startStore(place, { ...settings, pageSize: wal.settings.pageSize }, wal, adopt);
+  } catch (error) {
+    await wal.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What of the options a log takes. */
+function logOptions(options: SettingOptions): SettingOptions {
+  const isOfStore = new Set<string>(SETTINGS.filter(({ scope }) => scope === 'store').map(({ name }) => name));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !isOfStore.has(name)));
+}
+
+async function startStore(place: OpenPlace, settings: Settings, wal: Wal, adopt: boolean): Promise<PageStore> {
+  const record = readCheckpointSlots(place.log).newest;
+  const pageFile = openOrCreate(place, settings, wal, record);
+  const control = new Control(wal.handle.control);
+  const lastSeq = control.commitSeqNext.load() - 1;
+  const throughSeq = record?.throughSeq ?? 0;
+  try {
+    const identity = identityOf(record);
+    const sizePages = adopt ? pageFile.sizePages() : (identity?.sizePages ?? pageFile.sizePages());
+    const start = startOf(place, settings, wal, { throughSeq, sizePages });
+    const heard: { store?: PageStore } = {};
+    const events = {
+      notice: (notice: CheckpointerNotice) => heard.store?.hear(notice),
+      died: (error: WalError) => void heard.store?.fail(error),
+    };
+    const host = place.isThreaded
+      ? await CheckpointerHost.start(start, settings.workerUrls, events)
+      : CheckpointerHost.inline(start, place, events);
+    try {
+      const sizes = await host.index(lastSeq);
+      const index = new VersionIndex(start.index);
+      if (adopt) requireExplainedEnd(pageFile, index);
+      else requireOwnPageFile(pageFile, { identity, index, largestPages: sizes.largestPages });
+      const handle = handleOf(start, wal, settings, host.threadId);
+      const { parts, port } = await connectThread(handle, wal.connect(), place);
+      const store = new PageStore({ wal, settings, host }, new StoreThread(parts), parts, port);
+      heard.store = store;
+      await makeSizeKnown(wal, control, index, sizes, host);
+      await host.ask({ kind: 'begin' });
+      return store;
+    } catch (error) {
+      await host.end();
+      throw error;
+    }
+  } finally {
+    pageFile.close();
+  }
+}
+
+function openOrCreate(place: StorePlace, settings: Settings, wal: Wal, record: CheckpointRecord | undefined): PageFile {
+  const { pageSize } = settings;
+  try {
+    return PageFile.openIn(place.pages, place.pageFileName, pageSize, 'read');
+  } catch (error) {
+    const isMissing = error instanceof WalError && error.code === 'ERR_WAL_NOT_FOUND';
+    // What was freed of the log cannot be had again from anywhere.
+    if (!isMissing || wal.recovery.firstSeq > 1 || (record?.throughSeq ?? 0) > 0) throw error;
+    const made = PageFile.openIn(place.pages, place.pageFileName, pageSize, 'create');
+    if (settings.fsync !== 'off') made.sync();
+    return made;
+  }
+}
+
+/** What a page file must be; without any checkpoint it was empty once. */
+function identityOf(record: CheckpointRecord | undefined): StoreIdentity | undefined {
+  return record === undefined ? { sizePages: 0, page1Crc: 0 } : record.store;
+}
+
+function startOf(
+  place: OpenPlace,
+  settings: Settings,
+  wal: Wal,
+  checkpoint: { throughSeq: number; sizePages: number },
+): CheckpointerStart {
+  const { pageSize, cacheBytes, maxLogBytes, logFileBytes } = settings;
+  const onDisk = logBytes(place);
+  const versionsMax = Math.ceil((Math.max(maxLogBytes, onDisk) + logFileBytes) / (pageSize + RECORD_BYTES_MIN));
+  const index = VersionIndex.create({
+    versionsMax: Math.min(Math.max(versionsMax, VERSIONS_MIN), VERSIONS_MAX),
+    indexedThrough: checkpoint.throughSeq,
+  });
+  const lastSeq = new Control(wal.handle.control).commitSeqNext.load() - 1;
+  return {
+    logPath: place.log.path,
+    pageFilePath: `${place.pages.path}/${place.pageFileName}`,
+    key: `${wal.handle.key}:store`,
+    control: wal.handle.control,
+    words: StoreWords.create(lastSeq).buffer,
+    index: index.buffer,
+    cache: createCacheMemory({ frames: Math.max(1, Math.floor(cacheBytes / pageSize)), pageBytes: pageSize }),
+    flusherThreadId: wal.handle.flusherThreadId,
+    walKey: wal.handle.key,
+    checkpoint,
+    settings,
+  };
+}
+
+/** Bytes of all log files: one that was written under another bound may hold more than it may now. */
+function logBytes({ log }: StorePlace): number {
+  let bytes = 0;
+  for (const name of log.list()) {
+    if (parseLogFileName(name) === undefined) continue;
+    const file = log.open(name, 'read');
+    bytes += file.size();
+    file.close();
+  }
+  return bytes;
+}
+
+function handleOf(start: CheckpointerStart, wal: Wal, settings: Settings, checkpointerThreadId: number): StoreHandle {
+  const { key, pageFilePath, logPath, words, index, cache } = start;
+  const { latchTimeoutMs } = settings;
+  return {
+    kind: 'lanewal-store',
+    wal: wal.handle,
+    key,
+    checkpointerThreadId,
+    pageFilePath,
+    logPath,
+    words,
+    index,
+    cache,
+    latchTimeoutMs,
+  };
+}
+
+/**
+ * A log that was used without a page store need not have said how large that is: then it is said now.
+ *
+ * Durability: before anything depends on it.
+ */
+async function makeSizeKnown(
+  wal: Wal,
+  control: Control,
+  index: VersionIndex,
+  { sizePages }: SizesAt,
+  host: CheckpointerHost,
+): Promise<void> {
+  if (control.sizePages(STORE_SPACE) > 0) return;
+  let pages = sizePages;
+  for (const { pageNumber } of index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER)) pages = pageNumber;
+  pages = Math.max(pages, sizePages);
+  if (pages === 0) return;
+  control.setSizePages(STORE_SPACE, pages);
+  // What the last checkpoint recorded need not be in the log once more.
+  if (pages === sizePages) return;
+  const { seq } = await wal.connect().appendAsync({ dbSizePages: pages });
+  await wal.durable({ seq });
+  await host.index(seq);
+}
+
+/**
+ * Opens the page store of `path`: the page file is `path`, its log the directory `<path>-wal`. Makes both if neither is
+ * there.
+ *
+ * Recovers first; `store.recovery` says what was found. The page file need not be up to the log: what it lacks is read
+ * from the log until a checkpoint brings it up.
+ *
+ * @throws {WalError} those of `openWal`; ERR_WAL_WRONG_STORE (the page file is not this log's, or no whole pages),
+ *   ERR_WAL_NOT_FOUND (the page file is gone, and the log alone cannot rebuild it)
+ *
+ * Threading: the opening thread owns the store; others use `connectPageStore(store.handle)`. When the owner ends, the
+ * store ends. Source: design/page-store.md.
+ */
+export async function openPageStore(path: string, options: StoreOptions = {}): Promise<PageStore> {
+  if (typeof path !== 'string' || path === '')
+    throw invalidArgument('The path of a page store must be a non-empty string.');
+  if (typeof options !== 'object' || options === null) throw invalidArgument('The options must be an object.');
+  const whole = resolve(path);
+  const log = new NodeDirectory(`${whole}-wal`);
+  const place = {
+    log,
+    pages: new NodeDirectory(dirname(whole)),
+    pageFileName: basename(whole),
+    lock: () => acquireLock(log.path, LOCK_NAME),
+    isThreaded: true,
+  };
+  return new EventLoopHold().during(openStoreOn(place, options));
+}

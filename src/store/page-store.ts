@@ -1,0 +1,108 @@
+// An open page store, as its owner sees it: the log, the page file and the checkpointer together, from opening to
+// closing. READ THIS FIRST, then design/page-store.md. What a thread does with the store is connected-store.ts.
+
+import { WalError } from '../base/errors.js';
+import { withTimeout } from '../base/timeout.js';
+import type { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
+import type { CheckpointerNotice } from '../checkpoint/messages.js';
+import { STORE_STATE, StoreWords } from '../checkpoint/store-words.js';
+import type { RecoveryReport } from '../recovery/report.js';
+import type { Settings } from '../settings.js';
+import type { MessagePort } from '../thread/thread-connect.js';
+import type { Wal } from '../wal.js';
+import { ConnectedPageStore } from './connected-store.js';
+import type { StoreThread, StoreThreadParts } from './store-thread.js';
+
+/** What an owner has besides its thread's part. */
+export interface OwnedParts {
+  readonly wal: Wal;
+  readonly settings: Settings;
+  readonly host: CheckpointerHost;
+}
+
+/** An open page store. Made by `openPageStore`. */
+export class PageStore extends ConnectedPageStore {
+  /** Its log: marks, events, files, commits. Append to it through transactions only. */
+  readonly wal: Wal;
+  /** The settings in force. */
+  readonly settings: Settings;
+  readonly #host: CheckpointerHost;
+  readonly #words: StoreWords;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(owned: OwnedParts, thread: StoreThread, parts: StoreThreadParts, port: MessagePort) {
+    super(thread, parts, port);
+    this.wal = owned.wal;
+    this.settings = owned.settings;
+    this.#host = owned.host;
+    this.#words = new StoreWords(this.handle.words);
+    this.wal.attach({
+      checkpoint: () => this.#checkpointAttached(),
+      // The checkpointer hears of it by itself, without this thread's event loop.
+      checkpointDurable: () => Promise.resolve(),
+      detach: () => this.detach(),
+    });
+  }
+
+  /** What opening found and did. */
+  get recovery(): RecoveryReport {
+    return this.wal.recovery;
+  }
+
+  /** @internal */
+  hear(notice: CheckpointerNotice): void {
+    if (notice.kind === 'checkpoint') this.emit('checkpoint', notice.report);
+    else this.emit('checkpointFailed', WalError.fromWire(notice.error));
+  }
+
+  /**
+   * Refuses new work in all threads, takes a last checkpoint as far as snapshots allow, and closes the log. What is
+   * open on this thread is rolled back, what others commit meanwhile is refused. Twice is harmless.
+   *
+   * @throws {WalError} ERR_WAL_TIMEOUT (closing goes on), the error of the last checkpoint or of the log; all is closed
+   *   nevertheless, and the log holds everything
+   */
+  override async close({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close().catch((error) => {
+      // A log that is too full to be closed stays open: whatever pins it has to end first.
+      if (this.wal.state !== 'closed' && this.wal.state !== 'failed') this.#closing = undefined;
+      throw error;
+    });
+    const closing = this.#closing;
+    return withTimeout(closing, timeoutMs, () => {
+      return new WalError('ERR_WAL_TIMEOUT', `Closing took longer than ${timeoutMs} ms; it goes on.`, { timeoutMs });
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.#words.setState(STORE_STATE.closing);
+    this.leave();
+    await this.wal.close();
+  }
+
+  /** @internal The log closes: the page file is brought up as far as it may be. */
+  async #checkpointAttached(): Promise<void> {
+    this.#words.setState(STORE_STATE.closing);
+    await this.#host.close();
+  }
+
+  /** @internal The checkpointer died. */
+  fail(error: WalError): void {
+    this.emit('failed', error);
+  }
+
+  /** @internal The log has ended, in order or not. */
+  async detach(): Promise<void> {
+    this.leave();
+    const hasFailed = this.#words.state === STORE_STATE.failed || this.wal.state === 'failed';
+    this.#words.setState(hasFailed ? STORE_STATE.failed : STORE_STATE.closed);
+    await this.#host.end();
+  }
+
+  /** Told by the host, which knows why. */
+  protected override onFailed(): void {}
+
+  /** The writer of the owner's thread is the log's own. */
+  protected override onLeft(): void {}
+}
