@@ -28,6 +28,7 @@ export { connectPageStore } from './store/connect.js';
 export type { ConnectedPageStore, StoreEvents, TransactionOptions } from './store/connected-store.js';
 export { openPageStore, type StoreOptions } from './store/open.js';
 export type { PageStore } from './store/page-store.js';
+export type { ReadOnlyPageStore } from './store/read-only.js';
 export type { Snapshot } from './store/snapshot.js';
 export type { StoreHandle } from './store/store-handle.js';
 export type { Transaction } from './store/transaction.js';

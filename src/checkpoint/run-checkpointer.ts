@@ -9,6 +9,7 @@ import { LogReader } from '../follow/log-reader.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
+import { EventLoopHold } from '../thread/keep-alive.js';
 import { answerRequests, RequestSender } from '../thread/request-port.js';
 import { type MessagePort, receivePorts, sendPort } from '../thread/thread-connect.js';
 import { VersionIndex } from '../versions/version-index.js';
@@ -60,7 +61,8 @@ export async function runCheckpointerOn(
       if (space === STORE_SPACE) sizes.set(seq, pages);
     },
   });
-  const flusher = await connectFlusher(start);
+  // Nothing else keeps the thread alive yet.
+  const flusher = await new EventLoopHold().during(connectFlusher(start));
   const checkpointer = new Checkpointer(
     {
       control: new Control(start.control),

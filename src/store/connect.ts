@@ -84,6 +84,7 @@ export async function connectThread(
       words,
       index: new VersionIndex(handle.index),
       log: new LogReader(place.log),
+      logDirectory: place.log,
       pageFile,
     };
     return { parts, port };

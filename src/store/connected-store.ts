@@ -131,7 +131,9 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
       (async () => {
         const snapshot = await this.#pinned('backup', undefined);
         try {
-          await backupStore(path, snapshot, this.#parts);
+          const { control, logDirectory: log } = this.#parts;
+          const durableEpoch = control.durableEpoch.load();
+          await backupStore(path, { snapshot, log, durableEpoch, pageBytes: this.pageSize });
           return snapshot.seq;
         } finally {
           snapshot.close();

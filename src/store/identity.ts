@@ -5,6 +5,7 @@
 import { crc32c } from '../base/checksum.js';
 import { WalError } from '../base/errors.js';
 import type { StoreIdentity } from '../checkpoint/checkpoint.js';
+import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import { STORE_SPACE } from './store-pages.js';
@@ -42,6 +43,16 @@ export function requireOwnPageFile(file: PageFile, known: KnownStore): void {
   file.readPage(1, image);
   const crc = crc32c(image);
   if (crc !== page1Crc) throw wrongStore(file, 'its page 1 is another one', { page1Crc: crc, expected: page1Crc });
+}
+
+/**
+ * What a page file must be, by the newest checkpoint; undefined when nothing says so.
+ *
+ * Before the first checkpoint of a log with commits the page file may be whatever they were made for.
+ */
+export function identityOf(record: CheckpointRecord | undefined, lastSeq: number): StoreIdentity | undefined {
+  if (record !== undefined) return record.store;
+  return lastSeq > 0 ? undefined : { sizePages: 0, page1Crc: 0 };
 }
 
 /** A torn write that made the file longer leaves part of a page (F41); then the log has that page whole. */

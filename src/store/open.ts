@@ -2,16 +2,15 @@
 // checkpointer, which indexes what the log holds above the last checkpoint. The page file is not brought up before the
 // store is used: what it lacks is read from the log (design/page-store.md, "Opening").
 
-import { basename, dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { createCacheMemory } from '../cache/cache-memory.js';
-import type { StoreIdentity } from '../checkpoint/checkpoint.js';
 import { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
 import type { CheckpointerNotice, CheckpointerStart, SizesAt } from '../checkpoint/messages.js';
 import { StoreWords } from '../checkpoint/store-words.js';
-import { Control } from '../epoch/control.js';
+import { Control, SPACE_COUNT_MAX } from '../epoch/control.js';
 import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';
-import { LOCK_NAME, parseLogFileName } from '../log/names.js';
+import { LOCK_NAME } from '../log/names.js';
 import {
   processEnvironment,
   resolveSettings,
@@ -21,19 +20,20 @@ import {
   settingValues,
 } from '../settings.js';
 import type { Place } from '../start.js';
-import { acquireLock } from '../storage/lock.js';
-import { NodeDirectory } from '../storage/node-directory.js';
+import { acquireLock, type LogLock } from '../storage/lock.js';
 import { PageFile } from '../storage/page-file.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { isMainThread } from '../thread/thread-connect.js';
 import { VersionIndex } from '../versions/version-index.js';
 import { Wal } from '../wal.js';
-import { connectThread, type StorePlace } from './connect.js';
-import { requireExplainedEnd, requireOwnPageFile } from './identity.js';
+import { connectThread, nodePlace, type StorePlace } from './connect.js';
+import { identityOf, requireExplainedEnd, requireOwnPageFile } from './identity.js';
 import { PageStore } from './page-store.js';
+import { ReadOnlyPageStore } from './read-only.js';
 import type { StoreHandle } from './store-handle.js';
 import { STORE_SPACE } from './store-pages.js';
 import { StoreThread } from './store-thread.js';
+import { versionsMaxOf } from './versions-max.js';
 
 /** Options of `openPageStore`: any of the settings, and what follows. */
 export interface StoreOptions extends SettingOptions {
@@ -46,11 +46,6 @@ export interface OpenPlace extends StorePlace {
   readonly lock: Place['lock'];
   readonly isThreaded: boolean;
 }
-
-/** What a record takes besides its image, at least; bounds the versions that a log can hold. */
-const RECORD_BYTES_MIN = 24;
-const VERSIONS_MIN = 1024;
-const VERSIONS_MAX = 2 ** 24;
 
 /** Opens a store whose files are anywhere. */
 export async function openStoreOn(place: OpenPlace, { adopt = false, ...options }: StoreOptions): Promise<PageStore> {
@@ -79,8 +74,9 @@ async function startStore(place: OpenPlace, settings: Settings, wal: Wal, adopt:
   const control = new Control(wal.handle.control);
   const lastSeq = control.commitSeqNext.load() - 1;
   const throughSeq = record?.throughSeq ?? 0;
+  requireOneSpace(control, place);
   try {
-    const identity = identityOf(record);
+    const identity = identityOf(record, lastSeq);
     const sizePages = adopt ? pageFile.sizePages() : (identity?.sizePages ?? pageFile.sizePages());
     const start = startOf(place, settings, wal, { throughSeq, sizePages });
     const heard: { store?: PageStore } = {};
@@ -126,9 +122,13 @@ function openOrCreate(place: StorePlace, settings: Settings, wal: Wal, record: C
   }
 }
 
-/** What a page file must be; without any checkpoint it was empty once. */
-function identityOf(record: CheckpointRecord | undefined): StoreIdentity | undefined {
-  return record === undefined ? { sizePages: 0, page1Crc: 0 } : record.store;
+/** A checkpoint of one page file lets go of the log of all: those of other spaces would lose their commits. */
+function requireOneSpace(control: Control, { log }: StorePlace): void {
+  for (let space = 0; space < SPACE_COUNT_MAX; space += 1) {
+    if (space === STORE_SPACE || control.sizePages(space) === 0) continue;
+    const message = `The log in ${log.path} is of several page files (space ${space}); a page store has one.`;
+    throw new WalError('ERR_WAL_WRONG_STORE', message, { space });
+  }
 }
 
 function startOf(
@@ -138,12 +138,8 @@ function startOf(
   checkpoint: { throughSeq: number; sizePages: number },
 ): CheckpointerStart {
   const { pageSize, cacheBytes, maxLogBytes, logFileBytes } = settings;
-  const onDisk = logBytes(place);
-  const versionsMax = Math.ceil((Math.max(maxLogBytes, onDisk) + logFileBytes) / (pageSize + RECORD_BYTES_MIN));
-  const index = VersionIndex.create({
-    versionsMax: Math.min(Math.max(versionsMax, VERSIONS_MIN), VERSIONS_MAX),
-    indexedThrough: checkpoint.throughSeq,
-  });
+  const versionsMax = versionsMaxOf(place.log, pageSize, maxLogBytes + logFileBytes);
+  const index = VersionIndex.create({ versionsMax, indexedThrough: checkpoint.throughSeq });
   const lastSeq = new Control(wal.handle.control).commitSeqNext.load() - 1;
   return {
     logPath: place.log.path,
@@ -158,18 +154,6 @@ function startOf(
     checkpoint,
     settings,
   };
-}
-
-/** Bytes of all log files: one that was written under another bound may hold more than it may now. */
-function logBytes({ log }: StorePlace): number {
-  let bytes = 0;
-  for (const name of log.list()) {
-    if (parseLogFileName(name) === undefined) continue;
-    const file = log.open(name, 'read');
-    bytes += file.size();
-    file.close();
-  }
-  return bytes;
 }
 
 function handleOf(start: CheckpointerStart, wal: Wal, settings: Settings, checkpointerThreadId: number): StoreHandle {
@@ -224,21 +208,46 @@ async function makeSizeKnown(
  * @throws {WalError} those of `openWal`; ERR_WAL_WRONG_STORE (the page file is not this log's, or no whole pages),
  *   ERR_WAL_NOT_FOUND (the page file is gone, and the log alone cannot rebuild it)
  *
+ * @param options - with `readOnly: true` the store is only read: the lock is taken, and nothing else is changed
+ *
  * Threading: the opening thread owns the store; others use `connectPageStore(store.handle)`. When the owner ends, the
  * store ends. Source: design/page-store.md.
  */
-export async function openPageStore(path: string, options: StoreOptions = {}): Promise<PageStore> {
+export async function openPageStore(
+  path: string,
+  options: StoreOptions & { readonly readOnly: true },
+): Promise<ReadOnlyPageStore>;
+export async function openPageStore(
+  path: string,
+  options?: StoreOptions & { readonly readOnly?: false },
+): Promise<PageStore>;
+export async function openPageStore(
+  path: string,
+  { readOnly = false, ...options }: StoreOptions & { readonly readOnly?: boolean } = {},
+): Promise<PageStore | ReadOnlyPageStore> {
   if (typeof path !== 'string' || path === '')
     throw invalidArgument('The path of a page store must be a non-empty string.');
-  if (typeof options !== 'object' || options === null) throw invalidArgument('The options must be an object.');
   const whole = resolve(path);
-  const log = new NodeDirectory(`${whole}-wal`);
-  const place = {
-    log,
-    pages: new NodeDirectory(dirname(whole)),
-    pageFileName: basename(whole),
-    lock: () => acquireLock(log.path, LOCK_NAME),
-    isThreaded: true,
-  };
-  return new EventLoopHold().during(openStoreOn(place, options));
+  const place = nodePlace({ logPath: `${whole}-wal`, pageFilePath: whole });
+  const lock = (): LogLock => acquireLock(place.log.path, LOCK_NAME);
+  const opening = readOnly
+    ? openReadOnly(place, options, lock)
+    : openStoreOn({ ...place, lock, isThreaded: true }, options);
+  return new EventLoopHold().during<PageStore | ReadOnlyPageStore>(opening);
+}
+
+async function openReadOnly(place: StorePlace, options: StoreOptions, lock: () => LogLock): Promise<ReadOnlyPageStore> {
+  const { adopt, ...settings } = options;
+  const { pageSize, recoveryMemoryBytes } = settingValues(
+    resolveSettings(settings, processEnvironment(), isMainThread, 'store'),
+  );
+  if (!place.log.exists())
+    throw new WalError('ERR_WAL_NOT_FOUND', `${place.log.path} is not there; nothing is opened to be read.`, {});
+  const held = lock();
+  try {
+    return await ReadOnlyPageStore.open(place, { pageSize, recoveryMemoryBytes, adopt }, () => held.release());
+  } catch (error) {
+    held.release();
+    throw error;
+  }
 }

@@ -8,6 +8,7 @@ import { STORE_STATE, type StoreWords } from '../checkpoint/store-words.js';
 import { Commit } from '../commit.js';
 import { type Control, STATE } from '../epoch/control.js';
 import type { LogReader } from '../follow/log-reader.js';
+import type { Directory } from '../storage/directory.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import type { WalWriter } from '../writer.js';
@@ -31,6 +32,7 @@ export interface StoreThreadParts {
   readonly words: StoreWords;
   readonly index: VersionIndex;
   readonly log: LogReader;
+  readonly logDirectory: Directory;
   readonly pageFile: PageFile;
 }
 
