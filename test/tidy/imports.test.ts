@@ -86,7 +86,7 @@ function faultInside(from: string, to: string, isTypeOnly: boolean): string | un
   if (SETTINGS.includes(from)) {
     return toFolder === 'base' || SETTINGS.includes(to) ? undefined : 'settings.ts imports base only';
   }
-  if (from === 'src/index.ts' && ['adapters', 'store'].includes(toFolder)) return undefined;
+  if (PUBLIC.includes(from) && ['adapters', 'store'].includes(toFolder)) return undefined;
   if (PUBLIC.includes(to) && fromFolder !== 'cli') return 'the public faces are for users and for cli';
   if (fromFolder === toFolder) return undefined;
   const [fromRank, toRank] = [rankOf(fromFolder), rankOf(toFolder)];
