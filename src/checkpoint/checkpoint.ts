@@ -4,18 +4,12 @@
 import { monotonicMs } from '../base/clock.js';
 import { type Control, STATE } from '../epoch/control.js';
 import { type LogReader, readLiveImage } from '../follow/log-reader.js';
+import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { NewestVersion, VersionIndex } from '../versions/version-index.js';
 import type { CheckpointFile } from './checkpoint-file.js';
 import type { CheckpointMark, CheckpointReport } from './messages.js';
 import { PageWriter } from './page-writer.js';
 import type { SizeHistory } from './sizes.js';
-
-/** What the page file is, for whoever opens it next. */
-export interface StoreIdentity {
-  readonly sizePages: number;
-  /** Checksum of page 1; 0 when there is none. */
-  readonly page1Crc: number;
-}
 
 /** Notes a checkpoint durably and lets go of the log below; the flusher does. */
 export type RecordCheckpoint = (throughSeq: number, store: StoreIdentity) => Promise<void>;

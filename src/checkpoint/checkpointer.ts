@@ -60,6 +60,8 @@ export class Checkpointer {
   #hurried = 0;
   #indexedBytesBefore = 0;
   #isIndexFull = false;
+  #isWanted = false;
+  #isNearFull = false;
   /** Whether the page file is known to be this log's. */
   #hasBegun = false;
   #isQuiet = false;
@@ -104,6 +106,13 @@ export class Checkpointer {
         this.#wakeups.poke();
         return undefined;
     }
+  }
+
+  /** The log wants room: at once if it nears its bound. */
+  want(isNearFull: boolean): void {
+    this.#isWanted = true;
+    this.#isNearFull ||= isNearFull;
+    this.#wakeups.poke();
   }
 
   /** Resolves with the last sequence taken when everything through it is indexed. */
@@ -153,12 +162,12 @@ export class Checkpointer {
 
   #backlog(): Backlog {
     const { control, index, indexer } = this.#parts;
-    const isLogFull = control.state === STATE.stalled && control.failure().code === 'ERR_WAL_LOG_FULL';
     const pinned = control.pins.oldest(['snapshot', 'backup'])?.throughSeq ?? Number.POSITIVE_INFINITY;
     return {
       bytes: indexer.indexedBytes - this.#indexedBytesBefore,
       isAny: Math.min(index.indexedThrough, pinned) > this.#checkpoints.throughSeq || this.#checkpoints.isRecordDue,
-      isLogFull: isLogFull || this.#isIndexFull,
+      isWanted: this.#isWanted,
+      isNearFull: this.#isNearFull || this.#isIndexFull,
     };
   }
 
@@ -197,11 +206,13 @@ export class Checkpointer {
     while (this.#running !== undefined) await this.#running.catch(() => undefined);
     if (this.#isQuiet || !this.#hasBegun) throw new WalError('ERR_WAL_CLOSED', 'The page store takes no checkpoints.');
     const bytes = this.#parts.indexer.indexedBytes;
+    this.#isWanted = false;
     const running = this.#checkpoints.take(wantedSeq(), isReleasing);
     this.#running = running;
     try {
       const report = await running;
       this.#indexedBytesBefore = bytes;
+      this.#isNearFull = this.#isWanted && this.#isNearFull;
       this.#schedule.done(monotonicMs());
       if (report.pagesWritten > 0) this.#parts.tell({ kind: 'checkpoint', report });
       return report;

@@ -61,8 +61,9 @@ export async function runCheckpointerOn(
       if (space === STORE_SPACE) sizes.set(seq, pages);
     },
   });
+  const heard = { checkpointWanted: (_isNearFull: boolean): void => undefined };
   // Nothing else keeps the thread alive yet.
-  const flusher = await new EventLoopHold().during(connectFlusher(start));
+  const flusher = await new EventLoopHold().during(connectFlusher(start, heard));
   const checkpointer = new Checkpointer(
     {
       control: new Control(start.control),
@@ -85,6 +86,7 @@ export async function runCheckpointerOn(
     },
     checkpoint,
   );
+  heard.checkpointWanted = (isNearFull) => checkpointer.want(isNearFull);
   const answer = (request: unknown): unknown => checkpointer.answer(request as CheckpointerRequest);
   const sessions = new Sessions(start.cache, words, { answer, indexAll: () => checkpointer.indexAll() });
   const stopReceiving = receivePorts(start.key, (session) => sessions.connect(session));
@@ -105,9 +107,15 @@ export async function runCheckpointerOn(
 }
 
 /** A port to the flusher: checkpoints go on while the owner's thread blocks. */
-async function connectFlusher({ flusherThreadId, walKey }: CheckpointerStart) {
+async function connectFlusher(
+  { flusherThreadId, walKey }: CheckpointerStart,
+  heard: { checkpointWanted(isNearFull: boolean): void },
+) {
   const port = await sendPort(flusherThreadId, `${walKey}:requests`);
-  const sender = new RequestSender(port, () => undefined);
+  const sender = new RequestSender(port, (notice) => {
+    const { kind, reason } = notice as { kind: string; reason?: string };
+    if (kind === 'checkpointWanted') heard.checkpointWanted(reason === 'near full');
+  });
   const gone = new WalError('ERR_WAL_CLOSED', 'The log of the page store has ended.');
   let isGone = false;
   port.on('close', () => {

@@ -15,8 +15,10 @@ export interface Backlog {
   readonly bytes: number;
   /** Whether a checkpoint now would go beyond the last one. */
   readonly isAny: boolean;
-  /** Whether the log waits for room. */
-  readonly isLogFull: boolean;
+  /** Whether the log asked for a checkpoint. */
+  readonly isWanted: boolean;
+  /** Whether it did because it nears its bound, or waits for room. */
+  readonly isNearFull: boolean;
 }
 
 /** How long after a checkpoint that failed the next one is tried. */
@@ -48,14 +50,14 @@ export class Schedule {
   dueMs(backlog: Backlog, nowMs: number): number {
     if (!backlog.isAny) return Number.POSITIVE_INFINITY;
     const { checkpointBytes, checkpointIntervalMs } = this.#settings;
-    const isWanted = backlog.bytes >= checkpointBytes || backlog.isLogFull || this.isNearFull(backlog);
+    const isWanted = backlog.isWanted || backlog.bytes >= checkpointBytes || this.isNearFull(backlog);
     const byTimeMs = checkpointIntervalMs === 0 ? Number.POSITIVE_INFINITY : this.#lastMs + checkpointIntervalMs;
     return Math.max(isWanted ? nowMs : byTimeMs, this.#retryMs);
   }
 
   /** Whether the log needs room soon: then nothing slows a checkpoint down. */
-  isNearFull({ bytes, isLogFull }: Backlog): boolean {
-    return isLogFull || bytes * 2 > this.#settings.maxLogBytes;
+  isNearFull({ bytes, isNearFull }: Backlog): boolean {
+    return isNearFull || bytes * 2 > this.#settings.maxLogBytes;
   }
 
   /** Milliseconds that writing so many bytes should take at least. */

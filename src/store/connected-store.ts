@@ -6,6 +6,7 @@ import { withTimeout } from '../base/timeout.js';
 import type { WaitOptions } from '../base/wait-bounds.js';
 import type { CheckpointerRequest, CheckpointMode, CheckpointReport, SizesAt } from '../checkpoint/messages.js';
 import { checkpointerEnded, STORE_STATE } from '../checkpoint/store-words.js';
+import { STATE } from '../epoch/control.js';
 import type { PinKind } from '../epoch/pins.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { RequestSender } from '../thread/request-port.js';
@@ -49,6 +50,7 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
   readonly #snapshots = new Set<Snapshot>();
   readonly #queue: TransactionQueue;
   #isLeft = false;
+  #leaving: Promise<void> | undefined;
 
   /** @internal */
   constructor(thread: StoreThread, parts: StoreThreadParts, port: MessagePort) {
@@ -163,7 +165,7 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
 
   /** Leaves the store: rolls back what is open on this thread, closes its snapshots. Others go on. Twice is harmless. */
   async close(): Promise<void> {
-    this.leave();
+    await this.leave();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -171,10 +173,15 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
   }
 
   /** @internal Whatever this thread holds is given back; nothing but the port is left to the reaper. */
-  protected leave(): void {
-    if (this.#isLeft) return;
+  protected leave(): Promise<void> {
+    this.#leaving ??= this.#leave();
+    return this.#leaving;
+  }
+
+  async #leave(): Promise<void> {
     this.#isLeft = true;
-    this.#queue.end();
+    // The session may be another thread's as soon as the port is closed.
+    await this.#queue.end();
     for (const snapshot of [...this.#snapshots]) snapshot.close();
     this.#port.close();
     this.#parts.pageFile.close();
@@ -230,8 +237,11 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
   }
 
   #requireOpen(): void {
+    const { control, words } = this.#parts;
+    // First: a store that failed says so, also to a thread that it made leave.
+    if (control.state === STATE.failed) throw control.failure();
+    words.requireOpen();
     if (this.#isLeft) throw new WalError('ERR_WAL_CLOSED', 'This thread has left the page store; connect again.');
-    this.#parts.words.requireOpen();
   }
 
   /** The checkpointer has ended, or this thread has left. */

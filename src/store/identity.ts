@@ -4,8 +4,7 @@
 
 import { crc32c } from '../base/checksum.js';
 import { WalError } from '../base/errors.js';
-import type { StoreIdentity } from '../checkpoint/checkpoint.js';
-import type { CheckpointRecord } from '../log/checkpoint-record.js';
+import type { CheckpointRecord, StoreIdentity } from '../log/checkpoint-record.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import { STORE_SPACE } from './store-pages.js';

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { createCacheMemory } from '../cache/cache-memory.js';
 import { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
-import type { CheckpointerNotice, CheckpointerStart, SizesAt } from '../checkpoint/messages.js';
+import type { CheckpointerNotice, CheckpointerStart } from '../checkpoint/messages.js';
 import { StoreWords } from '../checkpoint/store-words.js';
 import { Control, SPACE_COUNT_MAX } from '../epoch/control.js';
 import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';
@@ -96,7 +96,8 @@ async function startStore(place: OpenPlace, settings: Settings, wal: Wal, adopt:
       const { parts, port } = await connectThread(handle, wal.connect(), place);
       const store = new PageStore({ wal, settings, host }, new StoreThread(parts), parts, port);
       heard.store = store;
-      await makeSizeKnown(wal, control, index, sizes, host);
+      const recordedPages = control.sizePages(STORE_SPACE) || identity?.sizePages;
+      await makeSizeKnown(wal, index, host, { pages: sizes.sizePages, recordedPages, isAdopted: adopt });
       await host.ask({ kind: 'begin' });
       return store;
     } catch (error) {
@@ -174,28 +175,29 @@ function handleOf(start: CheckpointerStart, wal: Wal, settings: Settings, checkp
 }
 
 /**
- * A log that was used without a page store need not have said how large that is: then it is said now.
- *
- * Durability: before anything depends on it.
+ * Has the log say how large the store is, where it does not: it was used without a page store, or the page file is a
+ * new one, of which the next checkpoint shall make a record.
  */
-async function makeSizeKnown(
-  wal: Wal,
-  control: Control,
-  index: VersionIndex,
-  { sizePages }: SizesAt,
-  host: CheckpointerHost,
-): Promise<void> {
-  if (control.sizePages(STORE_SPACE) > 0) return;
-  let pages = sizePages;
-  for (const { pageNumber } of index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER)) pages = pageNumber;
-  pages = Math.max(pages, sizePages);
-  if (pages === 0) return;
+async function makeSizeKnown(wal: Wal, index: VersionIndex, host: CheckpointerHost, known: KnownSize): Promise<void> {
+  const control = new Control(wal.handle.control);
+  let { pages } = known;
+  if (control.sizePages(STORE_SPACE) === 0) {
+    for (const { pageNumber } of index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER))
+      pages = Math.max(pages, pageNumber);
+  }
   control.setSizePages(STORE_SPACE, pages);
-  // What the last checkpoint recorded need not be in the log once more.
-  if (pages === sizePages) return;
+  if (pages === known.recordedPages && !known.isAdopted) return;
   const { seq } = await wal.connect().appendAsync({ dbSizePages: pages });
   await wal.durable({ seq });
   await host.index(seq);
+}
+
+interface KnownSize {
+  /** As far as the log and the page file say. */
+  readonly pages: number;
+  /** As far as the log says. */
+  readonly recordedPages: number | undefined;
+  readonly isAdopted: boolean;
 }
 
 /**

@@ -37,6 +37,7 @@ export class PageStore extends ConnectedPageStore {
     this.settings = owned.settings;
     this.#host = owned.host;
     this.#words = new StoreWords(this.handle.words);
+    this.wal.on('failed', (error) => this.emit('failed', error));
     this.wal.attach({
       checkpoint: () => this.#checkpointAttached(),
       // The checkpointer hears of it by itself, without this thread's event loop.
@@ -77,7 +78,7 @@ export class PageStore extends ConnectedPageStore {
 
   async #close(): Promise<void> {
     this.#words.setState(STORE_STATE.closing);
-    this.leave();
+    await this.leave();
     await this.wal.close();
   }
 
@@ -94,7 +95,7 @@ export class PageStore extends ConnectedPageStore {
 
   /** @internal The log has ended, in order or not. */
   async detach(): Promise<void> {
-    this.leave();
+    await this.leave();
     const hasFailed = this.#words.state === STORE_STATE.failed || this.wal.state === 'failed';
     this.#words.setState(hasFailed ? STORE_STATE.failed : STORE_STATE.closed);
     await this.#host.end();

@@ -39,9 +39,9 @@ export class TransactionQueue {
     return this.#open;
   }
 
-  /** Rolls back what is open. */
-  end(): void {
-    this.#open?.rollback();
+  /** Rolls back what is open; resolves when no latch is held any more. */
+  async end(): Promise<void> {
+    await this.#open?.leave();
   }
 
   /** Runs `body` as a transaction behind all that were asked for before, and commits it. */

@@ -50,6 +50,7 @@ export class Transaction {
   /** Size before, known once it is latched. */
   #sizeBefore = 0;
   #isOver = false;
+  #committing: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(host: TransactionHost) {
@@ -167,11 +168,19 @@ export class Transaction {
     this.#checkOpen();
     const work = this.#work();
     this.#isOver = true;
+    const committing = this.#host.commitAsync(work);
+    this.#committing = committing.catch(() => undefined);
     try {
-      return await this.#host.commitAsync(work);
+      return await committing;
     } finally {
       this.#end();
     }
+  }
+
+  /** @internal Rolls back, but for a commit under way: resolves when nothing of this transaction is held any more. */
+  async leave(): Promise<void> {
+    this.rollback();
+    await this.#committing;
   }
 
   /** Forgets everything. Twice, or behind a commit, is harmless. */
