@@ -77,7 +77,7 @@ export class Checkpoints {
   async take(wantedSeq: number, isReleasing = false): Promise<CheckpointReport> {
     const startedMs = monotonicMs();
     const { control } = this.#parts;
-    // C2: said before the first page is written, so that no snapshot begins below it meanwhile.
+    // S1: said before the first page is written, so that no snapshot begins below it meanwhile.
     const throughSeq = control.pins.advanceCheckpoint(Math.max(wantedSeq, this.throughSeq));
     let pagesWritten = 0;
     if (throughSeq > this.throughSeq) {
@@ -94,7 +94,7 @@ export class Checkpoints {
   /** Lets go of the log below the last checkpoint, whatever kept it before. */
   async #record(): Promise<void> {
     const { throughSeq, sizePages } = this.#mark;
-    // C3: the log is let go behind a good sync of the page file, by a record that is synced before any file is.
+    // S2: the log is let go behind a good sync of the page file, by a record that is synced before any file is.
     await this.#parts.record(throughSeq, { sizePages, page1Crc: this.#parts.file.page1Crc() });
     this.#recordedSeq = throughSeq;
   }

@@ -44,7 +44,7 @@ export class PageWriter<Version extends { readonly pageNumber: number }> {
    * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO, and whatever reading an image throws
    */
   *write(file: PageFile, { cutPages, sizePages, versions }: PageFileTarget<Version>): Generator<number, number, void> {
-    // C2: first, so that no image written below is cut off again, and nothing cut off comes back when the file grows.
+    // S1: first, so that no image written below is cut off again, and nothing cut off comes back when the file grows.
     if (cutPages !== undefined && cutPages < file.sizePages()) file.setSizePages(cutPages);
     let firstPage = 0;
     let count = 0;

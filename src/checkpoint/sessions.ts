@@ -64,7 +64,7 @@ export class Sessions {
     if (session === undefined) return;
     this.#ports.delete(port);
     try {
-      // C5: a commit that the thread published before it died may not be in its frames yet. Once it is indexed, who
+      // S4: a commit that the thread published before it died may not be in its frames yet. Once it is indexed, who
       // loads the page finds it, and only then the frames are free.
       const seq = await this.#services.indexAll();
       this.#reap(session, seq);

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { invalidArgument, type WalError } from '../base/errors.js';
 import { processEnvironment, resolveSettings } from '../settings.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
+import { addCheckpoint } from './commands/checkpoint.js';
 import { addDemo } from './commands/demo.js';
 import { addInspect } from './commands/inspect.js';
 import { addRecover } from './commands/recover.js';
@@ -47,6 +48,7 @@ function buildProgram(finish: (status: number, isAbrupt?: boolean) => void): Com
   addDemo(program, finish);
   addReplay(program, finish);
   addRecover(program, finish);
+  addCheckpoint(program, finish);
   addVerify(program, finish);
   addInspect(program, finish);
   addStat(program, finish);

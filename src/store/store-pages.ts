@@ -41,7 +41,7 @@ export class StorePages implements PageSource {
   }
 
   load(pageNumber: number, target: Uint8Array): number {
-    // C4: of a page in no frame every commit is indexed, for only then frames are evicted; but a cut evicts nothing.
+    // S3: of a page in no frame every commit is indexed, for only then frames are evicted; but a cut evicts nothing.
     const { timeoutMs } = this.#parts;
     const cutSeq = this.#parts.cutSeq();
     if (!this.#parts.awaitIndexed(cutSeq, timeoutMs)) {
@@ -72,7 +72,7 @@ export class StorePages implements PageSource {
         return Math.min(asOf, this.#parts.cutSeq());
       }
       if (found === undefined) {
-        // C2: no live version, so no checkpoint writes this page while it is read.
+        // S1: no live version, so no checkpoint writes this page while it is read.
         if (!pageFile.readPage(pageNumber, target)) target.fill(0);
         return 0;
       }

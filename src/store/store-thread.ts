@@ -119,7 +119,7 @@ export class StoreThread implements TransactionHost {
   }
 
   prepareShrink(pages: number): void {
-    // C5: announced before the frames are looked at, and readers look at it behind their latch: whoever latched a page
+    // S4: announced before the frames are looked at, and readers look at it behind their latch: whoever latched a page
     // beyond either is found here, or turns back by itself.
     this.#isShrinking = true;
     this.#parts.words.shrinkTo = pages;
@@ -162,7 +162,7 @@ export class StoreThread implements TransactionHost {
   #install({ images, cutPages }: TransactionWork, seq: number): void {
     for (const [pageNumber, image] of images) this.#latches.install(pageNumber, image, seq);
     if (cutPages === undefined) return;
-    // C4: in front of the end of the latches: whoever loads a page that was cut off waits until the cut is indexed.
+    // S3: in front of the end of the latches: whoever loads a page that was cut off waits until the cut is indexed.
     this.#parts.words.raiseCutSeq(seq);
     for (const pageNumber of cachedPagesAbove(this.cache.memory, cutPages)) {
       if (this.#latches.frameOf(pageNumber) !== undefined) this.#latches.forget(pageNumber);

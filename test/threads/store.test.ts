@@ -33,7 +33,7 @@ async function reopenedSum(path: string): Promise<number> {
   }
 }
 
-test(`C1 C2: transfers of several threads keep their sum in every snapshot (seed ${SEED})`, () =>
+test(`C1 S1: transfers of several threads keep their sum in every snapshot (seed ${SEED})`, () =>
   inTemporaryDirectory(async (folder) => {
     const path = `${folder}/app.db`;
     const store = await openPageStore(path, SMALL);
@@ -66,7 +66,7 @@ async function untilFree(store: PageStore): Promise<number> {
   });
 }
 
-test('C5: a thread that is terminated in mid-transaction leaves no trace and its latches are freed', () =>
+test('S4: a thread that is terminated in mid-transaction leaves no trace and its latches are freed', () =>
   inTemporaryDirectory(async (folder) => {
     const path = `${folder}/app.db`;
     const store = await openPageStore(path, SMALL);
@@ -80,7 +80,7 @@ test('C5: a thread that is terminated in mid-transaction leaves no trace and its
     await store.close();
   }));
 
-test('C5: threads that are terminated anywhere in transfers keep the sum', () =>
+test('S4: threads that are terminated anywhere in transfers keep the sum', () =>
   inTemporaryDirectory(async (folder) => {
     const path = `${folder}/app.db`;
     const store = await openPageStore(path, SMALL);

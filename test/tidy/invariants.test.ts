@@ -1,6 +1,6 @@
 // An invariant has a number: defined once in a design document, cited where the code keeps it, and proved by a test
 // whose title names it. A definition is a line of design/*.md that starts with `**I1**` or `- **I1**`; the letters
-// are I (concurrency), R (recovery), C (checkpoint), K (page cache), P (pins) and M (modes).
+// are I (concurrency), R (recovery), C (checkpoint), K (page cache), P (pins), S (page store) and M (modes).
 
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -8,9 +8,9 @@ import { PACKAGE_ROOT, readPackageFile, readSources } from '../support/package-r
 import { readTitles } from './syntax.js';
 
 /** Documents that must define invariants of their letter; the others of their folder may. */
-const HOMES = { I: 'concurrency.md', R: 'recovery.md', K: 'page-cache.md' } as const;
+const HOMES = { I: 'concurrency.md', R: 'recovery.md', K: 'page-cache.md', S: 'page-store.md' } as const;
 
-const DEFINITION = /^(?:- )?\*\*([IRCKMP]\d+)\*\*/gm;
+const DEFINITION = /^(?:- )?\*\*([IRCKMPS]\d+)\*\*/gm;
 
 /** Where each id is defined. Read inside the tests, so that a missing document fails them and not the whole file. */
 function readDefinitions(): { id: string; document: string }[] {

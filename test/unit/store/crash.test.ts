@@ -1,5 +1,5 @@
 // Goal: whatever instant a crash hits, the store that opens behind it is one of its states, not older than what was
-// acknowledged, and its page file together with the log above the last checkpoint is all there is to it (C1 to C3).
+// acknowledged, and its page file together with the log above the last checkpoint is all there is to it (C1 to S2).
 // Method: a workload with checkpoints, cuts and growth on a simulated disk; every operation is a crash point, each with
 // several outcomes of a power cut; opened, read, written, checkpointed, and cut again.
 
@@ -55,7 +55,7 @@ function stateOf(picture: Picture, { acknowledged, begun }: Point, label: string
   return at;
 }
 
-test('C1 C2 C3: a crash at any operation leaves a store that opens with every acknowledged commit', async () => {
+test('C1 S1 S2: a crash at any operation leaves a store that opens with every acknowledged commit', async () => {
   const points = await crashPoints(new Disk());
   expect(points.length).toBeGreaterThan(40);
   for (const [round, each] of points.entries()) {
@@ -68,7 +68,7 @@ test('C1 C2 C3: a crash at any operation leaves a store that opens with every ac
   }
 }, 60_000);
 
-test('C2 C3: a second crash, in the reopened store and its checkpoint, changes nothing', async () => {
+test('S1 S2: a second crash, in the reopened store and its checkpoint, changes nothing', async () => {
   const points = await crashPoints(new Disk());
   const random = seeded(SEED);
   for (const [round, each] of points.entries()) {

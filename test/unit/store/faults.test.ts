@@ -39,7 +39,7 @@ describe('a page file that fails', () => {
     await store.close();
   });
 
-  test('C3: a sync that fails lets nothing go, and all pages are written again behind a new descriptor', async () => {
+  test('S2: a sync that fails lets nothing go, and all pages are written again behind a new descriptor', async () => {
     const disk = new SimulatedDirectory();
     const store = await filled(disk);
     disk.fail({ on: 'sync', name: NAME, errno: 'EIO', times: 1 });
