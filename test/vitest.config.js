@@ -26,7 +26,7 @@ export default defineConfig({
     testTimeout: isDeep ? 1_800_000 : 60_000,
     hookTimeout: 60_000,
     // Node loads the package itself, untransformed: what the tests run is what ships.
-    server: { deps: { external: [/\/dist\/(src|workers|bench)\//] } },
+    server: { deps: { external: [/\/dist\/(src|workers|bench|examples)\//] } },
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

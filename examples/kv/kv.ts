@@ -1,0 +1,159 @@
+// The key-value store: a tree in a page store, one transaction for each call, or several calls in one transaction.
+
+import type { PageReader, PageWriter } from './pages.js';
+import { type Entry, type RangeOptions, TreeReader } from './tree-reader.js';
+import { type Change, formatTree, NeedsExclusive, TreeWriter } from './tree-writer.js';
+import { type VerifyReport, verifyTree } from './verify.js';
+
+/** When a transaction is over: when it survives power loss, the death of the process, or nothing yet. */
+export type WaitFor = 'durable' | 'written' | 'appended';
+
+/** How a transaction runs. */
+export interface TransactionOptions {
+  /** Default `durable`. */
+  readonly waitFor?: WaitFor | undefined;
+  /** Take the whole tree from the start: for work that is known to split nodes, such as a load. Default false. */
+  readonly exclusive?: boolean | undefined;
+}
+
+/** What the key-value store needs of a page store; lanewal's has it. */
+export interface Pages {
+  transaction<Result>(
+    work: (pages: PageWriter) => Result | Promise<Result>,
+    options?: { readonly waitFor?: WaitFor },
+  ): Promise<Result>;
+  snapshot(): Promise<PageReader & { close(): void | Promise<void> }>;
+  close(): Promise<void>;
+}
+
+/** The store as it was when the snapshot was made, while others write on. It pins the log: close it. */
+export class KvSnapshot extends TreeReader {
+  readonly #pages: PageReader & { close(): void | Promise<void> };
+
+  /** Use {@link Kv.snapshot}. */
+  constructor(pages: PageReader & { close(): void | Promise<void> }) {
+    super(pages);
+    this.#pages = pages;
+  }
+
+  /** Checks the whole tree. */
+  verify(): VerifyReport {
+    return verifyTree(this.#pages);
+  }
+
+  async close(): Promise<void> {
+    await this.#pages.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * A key-value store with keys and values of bytes.
+ *
+ * Methods throw {@link KvError} for what the tree finds, and lanewal's `WalError` for what the page store does.
+ *
+ * Durability: what a method changed is durable when it returns, or as `waitFor` says.
+ * Threading: one for each thread (`connectKv`); any number of threads.
+ */
+export class Kv {
+  readonly #pages: Pages;
+
+  private constructor(pages: Pages) {
+    this.#pages = pages;
+  }
+
+  /** The tree in a page store, which becomes an empty one if it has no pages. */
+  static async over(pages: Pages): Promise<Kv> {
+    await pages.transaction((writer) => {
+      if (writer.sizePages === 0) formatTree(writer);
+    });
+    return new Kv(pages);
+  }
+
+  /** The value of a key, `undefined` when there is none. */
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.transaction((tree) => tree.get(key));
+  }
+
+  put(key: Uint8Array, value: Uint8Array): Promise<void> {
+    return this.transaction((tree) => tree.put(key, value));
+  }
+
+  /** Resolves to whether the key was there. */
+  delete(key: Uint8Array): Promise<boolean> {
+    return this.transaction((tree) => tree.delete(key));
+  }
+
+  /** All of these changes or none; of one key the last counts. */
+  batch(changes: Iterable<Change>, options?: TransactionOptions): Promise<void> {
+    const all = [...changes];
+    return this.transaction((tree) => tree.batch(all), options);
+  }
+
+  /** The entries between two keys, of one moment. */
+  async *range(options?: RangeOptions): AsyncGenerator<Entry> {
+    await using snapshot = await this.snapshot();
+    yield* snapshot.range(options);
+  }
+
+  /**
+   * Runs `work` as one transaction: all that it writes becomes visible at once, and nothing of it if it throws.
+   *
+   * @param work - may run several times, when the transaction met another one or has to split a node: it must have no
+   *   effects but those on the tree. Latches are held until it returns, so it does not wait for anything slow.
+   * @returns what `work` returned
+   */
+  async transaction<Result>(
+    work: (tree: TreeWriter) => Result | Promise<Result>,
+    { exclusive = false, waitFor = 'durable' }: TransactionOptions = {},
+  ): Promise<Result> {
+    try {
+      return await this.#run(work, exclusive, waitFor);
+    } catch (error) {
+      if (!(error instanceof NeedsExclusive)) throw error;
+      return this.#run(work, true, waitFor);
+    }
+  }
+
+  async snapshot(): Promise<KvSnapshot> {
+    return new KvSnapshot(await this.#pages.snapshot());
+  }
+
+  /** Checks the whole tree as it is now, while others write on. */
+  async verify(): Promise<VerifyReport> {
+    await using snapshot = await this.snapshot();
+    return snapshot.verify();
+  }
+
+  close(): Promise<void> {
+    return this.#pages.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #run<Result>(
+    work: (tree: TreeWriter) => Result | Promise<Result>,
+    isExclusive: boolean,
+    waitFor: WaitFor,
+  ): Promise<Result> {
+    return this.#pages.transaction(
+      (pages) => {
+        const tree = new TreeWriter(pages, isExclusive);
+        const result = work(tree);
+        return result instanceof Promise ? result.then((value) => finished(tree, value)) : finished(tree, result);
+      },
+      { waitFor },
+    );
+  }
+}
+
+/** What `work` returned, unless it caught what it should have let through. */
+function finished<Result>(tree: TreeWriter, result: Result): Result {
+  if (tree.hasGivenUp) throw new NeedsExclusive();
+  return result;
+}

@@ -1,0 +1,18 @@
+// What the tree needs of a page store, and no more: lanewal's transactions and snapshots have it, and so has the fake of
+// the tests. Pages count from 1 and have one fixed size.
+
+/** A transaction or a snapshot, for reading. */
+export interface PageReader {
+  /** How many pages there are. */
+  readonly sizePages: number;
+  /** The bytes of a page; valid until the transaction or snapshot ends, and not to be changed. */
+  read(pageNumber: number): Uint8Array;
+}
+
+/** A transaction, for writing. */
+export interface PageWriter extends PageReader {
+  /** A private copy of a page, which becomes the page at commit. Asked for twice, it is the same copy. */
+  edit(pageNumber: number): Uint8Array;
+  /** The number of a new page at the end. */
+  allocate(): number;
+}
