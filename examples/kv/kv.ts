@@ -1,12 +1,9 @@
 // The key-value store: a tree in a page store, one transaction for each call, or several calls in one transaction.
 
-import type { PageReader, PageWriter } from './pages.js';
+import type { Pages, PagesSnapshot, WaitFor } from './pages.js';
 import { type Entry, type RangeOptions, TreeReader } from './tree-reader.js';
 import { type Change, formatTree, NeedsExclusive, TreeWriter } from './tree-writer.js';
 import { type VerifyReport, verifyTree } from './verify.js';
-
-/** When a transaction is over: when it survives power loss, the death of the process, or nothing yet. */
-export type WaitFor = 'durable' | 'written' | 'appended';
 
 /** How a transaction runs. */
 export interface TransactionOptions {
@@ -16,22 +13,12 @@ export interface TransactionOptions {
   readonly exclusive?: boolean | undefined;
 }
 
-/** What the key-value store needs of a page store; lanewal's has it. */
-export interface Pages {
-  transaction<Result>(
-    work: (pages: PageWriter) => Result | Promise<Result>,
-    options?: { readonly waitFor?: WaitFor },
-  ): Promise<Result>;
-  snapshot(): Promise<PageReader & { close(): void | Promise<void> }>;
-  close(): Promise<void>;
-}
-
 /** The store as it was when the snapshot was made, while others write on. It pins the log: close it. */
 export class KvSnapshot extends TreeReader {
-  readonly #pages: PageReader & { close(): void | Promise<void> };
+  readonly #pages: PagesSnapshot;
 
   /** Use {@link Kv.snapshot}. */
-  constructor(pages: PageReader & { close(): void | Promise<void> }) {
+  constructor(pages: PagesSnapshot) {
     super(pages);
     this.#pages = pages;
   }
@@ -41,12 +28,12 @@ export class KvSnapshot extends TreeReader {
     return verifyTree(this.#pages);
   }
 
-  async close(): Promise<void> {
-    await this.#pages.close();
+  close(): void {
+    this.#pages.close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
@@ -95,7 +82,7 @@ export class Kv {
 
   /** The entries between two keys, of one moment. */
   async *range(options?: RangeOptions): AsyncGenerator<Entry> {
-    await using snapshot = await this.snapshot();
+    using snapshot = await this.snapshot();
     yield* snapshot.range(options);
   }
 
@@ -124,7 +111,7 @@ export class Kv {
 
   /** Checks the whole tree as it is now, while others write on. */
   async verify(): Promise<VerifyReport> {
-    await using snapshot = await this.snapshot();
+    using snapshot = await this.snapshot();
     return snapshot.verify();
   }
 

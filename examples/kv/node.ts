@@ -1,8 +1,8 @@
 // A node of the tree: a slotted page. Slots are in the order of the keys and say where each cell is; cells are always
 // packed against the end of the page, so that what is free is one piece and nothing has ever to be compacted.
 //
-// A leaf (level 0) maps keys to values. An inner node maps keys to children: child i holds the keys from key i up to but
-// not including key i + 1, and the first key is empty, below all others.
+// A leaf (level 0) maps keys to values. An inner node maps keys to children: child i holds the keys from key i up to
+// but not including key i + 1, and the first key is empty, below all others.
 
 import { damaged, type KvError } from './errors.js';
 import { AT, CELL_HEADER_BYTES, HEADER_BYTES, KIND, LARGE, SLOT_BYTES, viewOf } from './layout.js';
@@ -192,7 +192,7 @@ export class Node {
     while (this.count > index) this.remove(this.count - 1);
   }
 
-  /** Where to split: the first index with at least half of the bytes before it. Either half has room for one more cell. */
+  /** Where to split: the first index with at least half of the bytes before it. Both halves have room for a cell then. */
   middle(): number {
     const half = (this.#used + this.count * SLOT_BYTES) / 2;
     let [index, bytes] = [0, 0];

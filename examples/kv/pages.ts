@@ -1,5 +1,5 @@
-// What the tree needs of a page store, and no more: lanewal's transactions and snapshots have it, and so has the fake of
-// the tests. Pages count from 1 and have one fixed size.
+// What the tree needs of a page store, and no more: lanewal's store has it, and so has the fake of the tests. Pages
+// count from 1 and have one fixed size.
 
 /** A transaction or a snapshot, for reading. */
 export interface PageReader {
@@ -15,4 +15,22 @@ export interface PageWriter extends PageReader {
   edit(pageNumber: number): Uint8Array;
   /** The number of a new page at the end. */
   allocate(): number;
+}
+
+/** When a transaction is over: when it survives power loss, the death of the process, or nothing yet. */
+export type WaitFor = 'durable' | 'written' | 'appended';
+
+/** A page store, on one thread. */
+export interface Pages {
+  transaction<Result>(
+    work: (pages: PageWriter) => Result | Promise<Result>,
+    options?: { readonly waitFor?: WaitFor },
+  ): Promise<Result>;
+  snapshot(): Promise<PagesSnapshot>;
+  close(): Promise<void>;
+}
+
+/** The pages as of one moment. */
+export interface PagesSnapshot extends PageReader {
+  close(): void;
 }

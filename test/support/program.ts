@@ -85,9 +85,14 @@ export class Program {
   }
 
   /** Resolves to whether a line of the workload's says `event`, as soon as it does or the program has ended. */
-  async said(event: string): Promise<boolean> {
+  said(event: string): Promise<boolean> {
+    return this.saidLine(`{"event":"${event}"`);
+  }
+
+  /** Resolves to whether a line begins so, as soon as one does or the program has ended. */
+  async saidLine(start: string): Promise<boolean> {
     for (;;) {
-      if (this.#lines.some((line) => line.startsWith(`{"event":"${event}"`))) return true;
+      if (this.#lines.some((line) => line.startsWith(start))) return true;
       if (this.isOver) return false;
       await new Promise<void>((resolve) => this.#watchers.add(resolve));
     }

@@ -76,6 +76,11 @@ function fault({ from, to, isTypeOnly }: Import): string | undefined {
       : 'a worker imports thread and its body only';
   }
   if (top === 'bench') return /^(bench\/|src\/index\.ts$)/.test(to) ? undefined : 'bench imports src/index only';
+  if (top === 'examples') {
+    return posix.dirname(to) === posix.dirname(from)
+      ? undefined
+      : "an example imports 'lanewal' and its own files only";
+  }
   if (top !== 'src') return undefined;
   if (!to.startsWith('src/')) return 'src imports only src';
   return faultInside(from, to, isTypeOnly);
@@ -107,7 +112,9 @@ function rankOf(folder: string): number {
   return RANKS.findIndex((rank) => rank.includes(folder));
 }
 
-const imports = readSources('src', 'workers', 'bench', 'test').flatMap(({ path, text }) => importsOf(path, text));
+const imports = readSources('src', 'workers', 'bench', 'examples', 'test').flatMap(({ path, text }) =>
+  importsOf(path, text),
+);
 
 function isAllowed({ from, to }: Import): boolean {
   return ALLOWED.some((each) => each.from === from && each.to === to);
@@ -141,6 +148,8 @@ test.each([
   ['workers/flusher.ts', '../src/thread/worker-port.js', undefined],
   ['bench/main.ts', '../src/index.js', undefined],
   ['test/unit/lane/ring.test.ts', '../../../src/lane/ring.js', undefined],
+  ['examples/kv/kv.ts', './node.js', undefined],
+  ['examples/kv/kv.ts', '../../src/index.js', "an example imports 'lanewal' and its own files only"],
   ['src/lane/ring.ts', '../epoch/control.js', 'folders of one rank do not import each other'],
   ['src/thread/worker-host.ts', '../memory/atomics.js', 'folders of one rank do not import each other'],
   ['src/adapters/page-cache.ts', '../store/store.js', 'folders of one rank do not import each other'],

@@ -36,13 +36,20 @@ type Change =
   | { do: 'put'; key: Uint8Array; value: Uint8Array }
   | { do: 'delete'; key: Uint8Array }
   | { do: 'update'; key: Uint8Array; value: Uint8Array }
-  | { do: 'deleteWhileReading'; bounds: RangeOptions }
+  | { do: 'writeWhileReading'; bounds: RangeOptions; value: Uint8Array | undefined }
   | { do: 'range'; bounds: RangeOptions };
 const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant('put' as const), key, value }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('delete' as const), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('update' as const), key, value }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('deleteWhileReading' as const), bounds }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('writeWhileReading' as const),
+      bounds,
+      value: fc.option(value, { nil: undefined }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('range' as const), bounds }) },
 );
 interface Transaction {
@@ -70,13 +77,13 @@ function apply(tree: TreeWriter, model: KvModel, one: Change): void {
     const next = (old: Uint8Array | undefined) => (old === undefined ? one.value : undefined);
     tree.update(one.key, next);
     model.set(one.key, next(model.get(one.key)));
-  } else if (one.do === 'deleteWhileReading') {
+  } else if (one.do === 'writeWhileReading') {
     const wanted = model.range(one.bounds);
     const found: string[] = [];
     for (const entry of tree.range(one.bounds)) {
       found.push(...listed([entry]));
-      tree.delete(entry.key);
-      model.set(entry.key, undefined);
+      tree.update(entry.key, () => one.value);
+      model.set(entry.key, one.value);
     }
     expect(found).toEqual(wanted);
   } else expect(listed(tree.range(one.bounds))).toEqual(model.range(one.bounds));
