@@ -1,8 +1,8 @@
 // The key-value store: a tree in a page store, one transaction for each call, or several calls in one transaction.
 
-import type { Pages, PagesSnapshot, WaitFor } from './pages.js';
+import type { Pages, PagesSnapshot, PageWriter, WaitFor } from './pages.js';
 import { type Entry, type RangeOptions, TreeReader } from './tree-reader.js';
-import { type Change, formatTree, NeedsExclusive, TreeWriter } from './tree-writer.js';
+import { type Change, formatTree, TreeWriter } from './tree-writer.js';
 import { type VerifyReport, verifyTree } from './verify.js';
 
 /** How a transaction runs. */
@@ -90,19 +90,26 @@ export class Kv {
    * Runs `work` as one transaction: all that it writes becomes visible at once, and nothing of it if it throws.
    *
    * @param work - may run several times, when the transaction met another one or has to split a node: it must have no
-   *   effects but those on the tree. Latches are held until it returns, so it does not wait for anything slow.
+   *   effects but those on the tree. Latches are held until it returns, so it does not wait for anything slow. Calls of
+   *   one thread take effect in their order.
    * @returns what `work` returned
    */
-  async transaction<Result>(
+  transaction<Result>(
     work: (tree: TreeWriter) => Result | Promise<Result>,
     { exclusive = false, waitFor = 'durable' }: TransactionOptions = {},
   ): Promise<Result> {
-    try {
-      return await this.#run(work, exclusive, waitFor);
-    } catch (error) {
-      if (!(error instanceof NeedsExclusive)) throw error;
-      return this.#run(work, true, waitFor);
-    }
+    let isExclusive = exclusive;
+    const attempt = async (pages: PageWriter): Promise<Result> => {
+      const tree = new TreeWriter(pages, isExclusive);
+      try {
+        const result = await work(tree);
+        tree.checkWhole();
+        return result;
+      } finally {
+        isExclusive ||= tree.hasGivenUp;
+      }
+    };
+    return this.#pages.transaction(attempt, { waitFor });
   }
 
   async snapshot(): Promise<KvSnapshot> {
@@ -122,25 +129,4 @@ export class Kv {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  #run<Result>(
-    work: (tree: TreeWriter) => Result | Promise<Result>,
-    isExclusive: boolean,
-    waitFor: WaitFor,
-  ): Promise<Result> {
-    return this.#pages.transaction(
-      (pages) => {
-        const tree = new TreeWriter(pages, isExclusive);
-        const result = work(tree);
-        return result instanceof Promise ? result.then((value) => finished(tree, value)) : finished(tree, result);
-      },
-      { waitFor },
-    );
-  }
-}
-
-/** What `work` returned, unless it caught what it should have let through. */
-function finished<Result>(tree: TreeWriter, result: Result): Result {
-  if (tree.hasGivenUp) throw new NeedsExclusive();
-  return result;
 }

@@ -6,6 +6,7 @@
 //
 // A sharing writer that finds that it needs more gives up before it has done it; the transaction is run again.
 
+import { WalError } from 'lanewal';
 import { KvError } from './errors.js';
 import { CELL_HEADER_BYTES, cellBytesMax, keyBytesMax, META_PAGE } from './layout.js';
 import { type Cell, childCell, compareKeys, Node, separator } from './node.js';
@@ -16,8 +17,13 @@ import { type Path, type Step, TreeReader } from './tree-reader.js';
 /** One change of a batch: a value, or none to delete the key. */
 export type Change = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
-/** Thrown by a sharing writer that has to change more than a leaf. Not for users. */
-export class NeedsExclusive extends Error {}
+/**
+ * Thrown by a sharing writer that has to change more than a leaf. To wait for the meta page while holding it shared is a
+ * deadlock as soon as two do it, so that is what it is called, and the page store runs the transaction again.
+ */
+function needsExclusive(): WalError {
+  return new WalError('ERR_WAL_DEADLOCK', 'The transaction has to change more than a leaf: it runs again, alone.');
+}
 
 /** The largest value, so that its size fits the reference to it. */
 const VALUE_BYTES_MAX = 2 ** 31 - 1;
@@ -57,6 +63,11 @@ export class TreeWriter extends TreeReader {
     return this.#hasGivenUp;
   }
 
+  /** To be called at the end of a transaction, which may have caught what it should have let through. */
+  checkWhole(): void {
+    if (this.#hasGivenUp) throw needsExclusive();
+  }
+
   /** Sets the value of a key. */
   put(key: Uint8Array, value: Uint8Array): void {
     this.#modify(key, () => value);
@@ -90,7 +101,7 @@ export class TreeWriter extends TreeReader {
 
   /** Finds the place of a key, asks for its new value, given its leaf and index if it is there, and puts that in. */
   #modify(key: Uint8Array, change: (leaf: Node | undefined, index: number) => Uint8Array | undefined): void {
-    if (this.#hasGivenUp) throw new NeedsExclusive();
+    this.checkWhole();
     this.#checkKey(key);
     this.changes += 1;
     const path = this.descend(key);
@@ -205,7 +216,7 @@ export class TreeWriter extends TreeReader {
   #metaToChange(): Meta {
     if (!this.#isExclusive) {
       this.#hasGivenUp = true;
-      throw new NeedsExclusive();
+      throw needsExclusive();
     }
     return Meta.open(this.#pages.edit(META_PAGE));
   }

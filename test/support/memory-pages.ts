@@ -1,7 +1,9 @@
 // A page store in memory, for tests of what is built on one: transactions one after the other, private copies that a
-// commit makes everybody's, snapshots that stay. Its pages can be damaged, and its reads counted.
+// commit makes everybody's, another run after ERR_WAL_DEADLOCK, snapshots that stay. Its pages can be damaged, and its
+// reads counted.
 
 import { setImmediate } from 'node:timers/promises';
+import { WalError } from '../../src/index.js';
 
 /** What a transaction or a snapshot of it can do. */
 class MemoryView {
@@ -114,6 +116,7 @@ export class MemoryPages {
       return result;
     } catch (error) {
       this.rollbacks += 1;
+      if (error instanceof WalError && error.code === 'ERR_WAL_DEADLOCK') return this.#run(work);
       throw error;
     }
   }
