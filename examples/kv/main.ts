@@ -61,7 +61,8 @@ function print(text: string): void {
 }
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-const bytesOf = (text: string | undefined): Uint8Array | undefined => (text === undefined ? undefined : Buffer.from(text));
+const bytesOf = (text: string | undefined): Uint8Array | undefined =>
+  text === undefined ? undefined : Buffer.from(text);
 
 /** A command takes so many arguments behind DB, and returns the exit status. */
 interface Command {
@@ -113,7 +114,11 @@ async function verify(kv: Kv): Promise<number> {
   const { entries, height, pages, fill, faults } = await kv.verify();
   for (const fault of faults) print(fault);
   print(`${entries} entries on ${height} levels; leaves are ${Math.round(fill * 100)}% full`);
-  print(`pages: ${Object.entries(pages).map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
+  print(
+    `pages: ${Object.entries(pages)
+      .map(([kind, count]) => `${count} ${kind}`)
+      .join(', ')}`,
+  );
   return faults.length === 0 ? 0 : 1;
 }
 

@@ -25,7 +25,9 @@ test.skipIf(process.platform === 'win32')(
       total.acknowledged += acknowledged;
       expect({ seed, story, faults }).toEqual({ seed, story, faults: [] });
     }
-    console.log(`kv torture: ${total.kills} kills of ${total.stores} stores, ${total.acknowledged} acknowledged, 0 lost`);
+    console.log(
+      `kv torture: ${total.kills} kills of ${total.stores} stores, ${total.acknowledged} acknowledged, 0 lost`,
+    );
     expect(total.acknowledged).toBeGreaterThan(0);
   },
   TIMEOUT_MS,

@@ -20,6 +20,11 @@ export interface KvKills {
   readonly story: string;
 }
 
+interface Kill {
+  readonly behind: 'open' | 'ack';
+  readonly delayMs: number;
+}
+
 const VICTIM = fileURLToPath(new URL('./kv-victim.js', import.meta.url));
 const DELAY_MS_MAX = 300;
 
@@ -42,9 +47,10 @@ export async function runKvKills(seed: number, kills: number, random: () => numb
   const faults: string[] = [];
   try {
     for (let kill = 0; kill < kills && faults.length === 0; kill += 1) {
-      const delayMs = random() < 0.2 ? 0 : random() * DELAY_MS_MAX;
-      story.push(`${delayMs.toFixed(1)} ms`);
-      faults.push(...(await killOnce(plan, acknowledged, delayMs)));
+      // Mostly while threads write; now and then while they connect, or nothing is acknowledged yet.
+      const when: Kill = { behind: random() < 0.15 ? 'open' : 'ack', delayMs: random() * DELAY_MS_MAX };
+      story.push(`${when.behind} + ${when.delayMs.toFixed(1)} ms`);
+      faults.push(...(await killOnce(plan, acknowledged, when)));
       faults.push(...(await check(plan, acknowledged)));
     }
     const sum = acknowledged.reduce((total, each) => total + each, 0);
@@ -54,16 +60,16 @@ export async function runKvKills(seed: number, kills: number, random: () => numb
   }
 }
 
-/** Lets a process work for `delayMs` after its store is open. */
-async function killOnce(plan: KvVictimPlan, acknowledged: number[], delayMs: number): Promise<string[]> {
+/** Lets a process work for a while after it said something. */
+async function killOnce(plan: KvVictimPlan, acknowledged: number[], { behind, delayMs }: Kill): Promise<string[]> {
   const program = new Program([process.execPath, VICTIM, JSON.stringify(plan)]);
-  await program.saidLine('open');
+  await program.saidLine(behind);
   await Promise.race([pause(delayMs), program.ended]);
   const { stdout, stderr, signal } = await program.kill();
   for (const line of stdout.split('\n')) {
-    const [thread, number] = line.split(' ').map(Number);
-    if (thread === undefined || number === undefined) continue;
-    acknowledged[thread] = Math.max(acknowledged[thread] ?? 0, number);
+    const [, thread, number] = /^ack (\d+) (\d+)$/.exec(line) ?? [];
+    if (thread !== undefined)
+      acknowledged[Number(thread)] = Math.max(acknowledged[Number(thread)] ?? 0, Number(number));
   }
   return signal === 'SIGKILL' && stderr === '' ? [] : [`the process ended with ${signal} by itself: ${stderr}`];
 }

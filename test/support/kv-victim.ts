@@ -1,5 +1,5 @@
 // A process that lets threads work on a key-value store until it is killed. It says what is acknowledged, a line each:
-// `thread number`.
+// `ack thread number`.
 
 import { Worker } from 'node:worker_threads';
 import { openKv } from '../../examples/kv/open.js';

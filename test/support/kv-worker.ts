@@ -11,7 +11,7 @@ export interface KvWorkerData extends KvThread {
   readonly handle: StoreHandle;
   /** How many transactions to do in all; left out, it never stops. */
   readonly until?: number;
-  /** A descriptor to which `thread number` is written, a line each. */
+  /** A descriptor to which `ack thread number` is written, a line each. */
   readonly acknowledgeTo?: number;
 }
 
@@ -29,7 +29,7 @@ async function goOn(): Promise<void> {
     // One after the other in a thread, so they take effect in order, and whoever is durable has all before it.
     await kv.transaction((tree) => applyTransaction(tree, { seed, thread }, own));
     if (acknowledgeTo === undefined) parentPort?.postMessage(own);
-    else writeSync(acknowledgeTo, `${thread} ${own}\n`);
+    else writeSync(acknowledgeTo, `ack ${thread} ${own}\n`);
   }
 }
 
