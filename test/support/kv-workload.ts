@@ -22,6 +22,8 @@ export interface KvThread {
 const SLOTS = 150;
 /** Each such transaction adds one to the number that all threads share. */
 const TOTAL_EVERY = 4;
+/** Each such one reads it first and then writes it, so that two of them cannot both go on. */
+const TOTAL_APART_EVERY = 12;
 /** Each such transaction takes its keys in any order, so that it meets others in a circle. */
 const UNORDERED_EVERY = 16;
 
@@ -45,7 +47,8 @@ function changesOf({ seed, thread }: KvThread, number: number): Change[] {
 
 /** Does transaction `number` of a thread. */
 export function applyTransaction(tree: TreeWriter, own: KvThread, number: number): void {
-  if (number % TOTAL_EVERY === 0) tree.update(TOTAL, (value) => numeral(numberIn(value) + 1));
+  if (number % TOTAL_APART_EVERY === 0) tree.put(TOTAL, numeral(numberIn(tree.get(TOTAL)) + 1));
+  else if (number % TOTAL_EVERY === 0) tree.update(TOTAL, (value) => numeral(numberIn(value) + 1));
   tree.put(countKey(own.thread), numeral(number));
   for (const { key, value } of changesOf(own, number)) {
     if (value === undefined) tree.delete(key);
