@@ -1,5 +1,5 @@
-// Measures the store: durable puts and gets a second, by 1, 2 and 4 threads. A put is a transaction of one key; `window`
-// is how many of them a thread lets wait for the disk at once, as a server with that many clients does.
+// Measures the store: durable puts and gets a second, by 1, 2 and 4 threads, of one key or a hundred a transaction.
+// `window` is how many of them a thread lets wait for the disk at once, as a server with that many clients does.
 //
 //   node dist/examples/kv/bench.js [--dir DIR] [--count N] [--value-bytes N]
 

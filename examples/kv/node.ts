@@ -15,7 +15,8 @@ export interface Cell {
   readonly isLarge: boolean;
 }
 
-const NO_KEY = new Uint8Array(0);
+/** The first key of every inner node. */
+export const FIRST_KEY = new Uint8Array(0);
 
 export class Node {
   readonly page: number;
@@ -181,7 +182,7 @@ export class Node {
 
   /** Sets the first key of an inner node to the one below all others. */
   clearFirstKey(): void {
-    const first = childCell(NO_KEY, this.child(0));
+    const first = childCell(FIRST_KEY, this.child(0));
     this.remove(0);
     this.insert(0, first);
   }
@@ -192,7 +193,7 @@ export class Node {
     while (this.count > index) this.remove(this.count - 1);
   }
 
-  /** Where to split: the first index with at least half of the bytes before it. Both halves have room for a cell then. */
+  /** Where to split: the first index with half of the bytes before it. Both halves have room for one more cell then. */
   middle(): number {
     const half = (this.#used + this.count * SLOT_BYTES) / 2;
     let [index, bytes] = [0, 0];

@@ -9,7 +9,7 @@
 import { WalError } from 'lanewal';
 import { KvError } from './errors.js';
 import { CELL_HEADER_BYTES, cellBytesMax, keyBytesMax, META_PAGE } from './layout.js';
-import { type Cell, childCell, compareKeys, Node, separator } from './node.js';
+import { type Cell, childCell, compareKeys, FIRST_KEY, Node, separator } from './node.js';
 import type { PageWriter } from './pages.js';
 import { editPage, freeLarge, freePage, Meta, takePage, writeLarge } from './space.js';
 import { type Path, type Step, TreeReader } from './tree-reader.js';
@@ -18,7 +18,7 @@ import { type Path, type Step, TreeReader } from './tree-reader.js';
 export type Change = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
 /**
- * Thrown by a sharing writer that has to change more than a leaf. To wait for the meta page while holding it shared is a
+ * What a sharing writer throws that has to change more than a leaf. To wait for the meta page while sharing it is a
  * deadlock as soon as two do it, so that is what it is called, and the page store runs the transaction again.
  */
 function needsExclusive(): WalError {
@@ -28,7 +28,10 @@ function needsExclusive(): WalError {
 /** The largest value, so that its size fits the reference to it. */
 const VALUE_BYTES_MAX = 2 ** 31 - 1;
 
-const ROOT_ONLY_KEY = new Uint8Array(0);
+function checkValue(value: Uint8Array | undefined): void {
+  if (value === undefined || (value instanceof Uint8Array && value.length <= VALUE_BYTES_MAX)) return;
+  throw new KvError('ERR_KV_INVALID_ARGUMENT', `A value is a Uint8Array of at most ${VALUE_BYTES_MAX} bytes.`);
+}
 
 /** Makes a page store that has no pages an empty tree. */
 export function formatTree(pages: PageWriter): void {
@@ -50,6 +53,7 @@ export class TreeWriter extends TreeReader {
   readonly #pageBytes: number;
   readonly #isExclusive: boolean;
   #hasGivenUp = false;
+  #failure: unknown;
 
   constructor(pages: PageWriter, isExclusive: boolean) {
     super(pages);
@@ -58,14 +62,14 @@ export class TreeWriter extends TreeReader {
     this.#isExclusive = isExclusive;
   }
 
-  /** Whether this transaction must not commit but run again, alone. */
+  /** Whether this transaction needs the tree for itself when it is run again. */
   get hasGivenUp(): boolean {
     return this.#hasGivenUp;
   }
 
-  /** To be called at the end of a transaction, which may have caught what it should have let through. */
+  /** Throws what ended a change in its middle, if somebody caught it: such a transaction must not commit. */
   checkWhole(): void {
-    if (this.#hasGivenUp) throw needsExclusive();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Sets the value of a key. */
@@ -103,15 +107,21 @@ export class TreeWriter extends TreeReader {
   #modify(key: Uint8Array, change: (leaf: Node | undefined, index: number) => Uint8Array | undefined): void {
     this.checkWhole();
     this.#checkKey(key);
-    this.changes += 1;
     const path = this.descend(key);
     const leaf = this.#edit(path.leaf, 0);
     const index = leaf.lowerBound(key);
     const isThere = leaf.has(index, key);
     const value = change(isThere ? leaf : undefined, index);
-    if (isThere) this.#remove(leaf, index);
-    if (value !== undefined) this.#insert(path.steps, leaf, index, this.#cellOf(key, value));
-    else if (isThere && leaf.count === 0) this.#dropEmpty(path, leaf);
+    checkValue(value);
+    this.changes += 1;
+    try {
+      if (isThere) this.#remove(leaf, index);
+      if (value !== undefined) this.#insert(path.steps, leaf, index, this.#cellOf(key, value));
+      else if (isThere && leaf.count === 0) this.#dropEmpty(path, leaf);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
   #checkKey(key: Uint8Array): void {
@@ -121,9 +131,6 @@ export class TreeWriter extends TreeReader {
   }
 
   #cellOf(key: Uint8Array, value: Uint8Array): Cell {
-    if (!(value instanceof Uint8Array) || value.length > VALUE_BYTES_MAX) {
-      throw new KvError('ERR_KV_INVALID_ARGUMENT', `A value is a Uint8Array of at most ${VALUE_BYTES_MAX} bytes.`);
-    }
     if (CELL_HEADER_BYTES + key.length + value.length <= cellBytesMax(this.#pageBytes)) {
       return { key, payload: value, isLarge: false };
     }
@@ -162,7 +169,7 @@ export class TreeWriter extends TreeReader {
 
   #growRoot(meta: Meta, left: Node, right: Cell): void {
     const root = this.#newNode(meta, left.level + 1);
-    root.insert(0, childCell(ROOT_ONLY_KEY, left.page));
+    root.insert(0, childCell(FIRST_KEY, left.page));
     root.insert(1, right);
     meta.root = root.page;
     meta.height += 1;

@@ -1,5 +1,5 @@
-// Goal: as test/examples/kv/crash.test.ts, by the hundred. WAL_TEST_CYCLES: how many kills; otherwise one minute of them.
-// A failure names its seed; WAL_TEST_SEED runs it first.
+// Goal: as test/examples/kv/crash.test.ts, by the hundred. WAL_TEST_CYCLES: how many kills; otherwise one minute of
+// them. A failure names its seed; WAL_TEST_SEED runs it first.
 
 import { expect, test } from 'vitest';
 import { mixed, seeded } from '../../src/base/random.js';

@@ -1,6 +1,6 @@
-// A workload of many threads on one key-value store, and what the store has to hold after it: each thread has keys of its
-// own, whose contents follow from how many of its transactions took effect, and all add to one number. So any moment can
-// be checked without knowing how the threads took turns.
+// A workload of many threads on one key-value store, and what the store has to hold after it: each thread has keys of
+// its own, whose contents follow from how many of its transactions took effect, and all add to one number. So any
+// moment can be checked without knowing how the threads took turns.
 
 import type { TreeReader } from '../../examples/kv/tree-reader.js';
 import type { TreeWriter } from '../../examples/kv/tree-writer.js';

@@ -1,5 +1,5 @@
-// Goal: a damaged page is an error with a code, never a wrong turn that does not end. Method: random bytes of the pages of
-// a tree are changed; everything is tried on what is left, with a limit to what may be read.
+// Goal: a damaged page is an error with a code, never a wrong turn that does not end. Method: random bytes of the pages
+// of a tree are changed; everything is tried on what is left, with a limit to what may be read.
 
 import { expect, test } from 'vitest';
 import { KvError } from '../../../examples/kv/errors.js';

@@ -1,6 +1,6 @@
-// Goal: several threads on one store see one tree, whole at every moment, and one that is killed leaves no trace. Method:
-// the workload of support/kv-workload.ts over the real page store, with a cache that is smaller than the tree; snapshots
-// are taken, verified and compared while it runs.
+// Goal: several threads on one store see one tree, whole at every moment, and one that is killed leaves no trace.
+// Method: the workload of support/kv-workload.ts over the real page store; snapshots are taken, verified and compared
+// while it runs.
 
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';

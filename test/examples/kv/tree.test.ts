@@ -1,6 +1,6 @@
 // Goal: the tree is a sorted map, whatever is done to it in whatever order, and leaves no page behind. Method: random
-// histories against a model, over pages of 512 bytes in memory, so that a few hundred entries split, empty and lower it;
-// the whole tree is verified as it goes.
+// histories against a model, over pages of 512 bytes in memory, so that a few hundred entries split, empty and lower
+// it; the whole tree is verified as it goes.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -210,12 +210,29 @@ test('keys and values that are too large or no bytes are refused, and nothing is
     () => kv.put(new Uint8Array(max + 1), number(1)),
     () => kv.delete(new Uint8Array(max + 1)),
     () => kv.put('key' as unknown as Uint8Array, number(1)),
-    () => kv.put(number(2), 'value' as unknown as Uint8Array),
+    () => kv.put(new Uint8Array(max), 'value' as unknown as Uint8Array),
   ];
   for (const call of wrong) {
     const error: unknown = await call().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(KvError);
     expect(error).toMatchObject({ code: 'ERR_KV_INVALID_ARGUMENT' });
   }
+  await kv.transaction((tree) => {
+    expect(() => tree.put(new Uint8Array(max), 'value' as unknown as Uint8Array)).toThrow(KvError);
+  });
   expect(await kv.verify()).toMatchObject({ entries: 1, faults: [] });
+});
+
+test('a transaction that met damage in the middle of a change does not commit, whatever it catches', async () => {
+  const pages = new MemoryPages(PAGE_BYTES);
+  const kv = await Kv.over(pages);
+  await kv.put(number(1), new Uint8Array(5000));
+  const overflow = pages.pages.findIndex((page) => page[0] === 3);
+  const other = await Kv.over(pages.copy((all) => all[overflow]!.fill(0)));
+  const outcome = other.transaction((tree) => {
+    try {
+      tree.delete(number(1));
+    } catch {}
+  });
+  await expect(outcome).rejects.toMatchObject({ code: 'ERR_KV_DAMAGED' });
 });
