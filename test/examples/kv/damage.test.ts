@@ -9,7 +9,7 @@ import { MemoryPages } from '../../support/memory-pages.js';
 import { testSeed } from '../../support/workload-check.js';
 
 const PAGE_BYTES = 512;
-const ROUNDS = 400;
+const ROUNDS = 150;
 /** Enough for each thing that is tried, which reads the tree a few times over. */
 const READS_MAX = 20_000;
 

@@ -2,17 +2,18 @@
 // Method: the workload of support/kv-workload.ts over the real page store; snapshots are taken, verified and compared
 // while it runs.
 
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { type OpenedKv, openKv } from '../../../examples/kv/open.js';
 import type { KvWorkerData } from '../../support/kv-worker.js';
 import { checkWorkload } from '../../support/kv-workload.js';
-import { inTemporaryDirectory } from '../../support/temporary-path.js';
+import { scratchFolder } from '../../support/program.js';
 import { testSeed } from '../../support/workload-check.js';
 
 const THREADS = 4;
-const UNTIL = 150;
+const UNTIL = 100;
 const OPTIONS = { pageSize: 512, cacheBytes: 2 ** 20, maxLogBytes: 2 ** 23, latchTimeoutMs: 50 };
 
 /** A thread of the workload: what it acknowledged so far, and its end. */
@@ -41,6 +42,16 @@ class Thread {
   }
 }
 
+/** Runs `work` with a new folder, in memory where there is such a place. */
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = scratchFolder('kv-threads');
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 function startThreads({ handle }: OpenedKv, seed: number, until?: number): Thread[] {
   return Array.from({ length: THREADS }, (_, thread) => {
     return new Thread({ handle, seed, thread, ...(until !== undefined && { until }) });
@@ -56,7 +67,7 @@ async function expectWhole({ kv }: OpenedKv, seed: number, threads: readonly Thr
 
 test('threads that write at once make one tree, and every snapshot meanwhile is one moment of it', async () => {
   const seed = testSeed('kv threads');
-  await inTemporaryDirectory(async (folder) => {
+  await inFolder(async (folder) => {
     const opened = await openKv(join(folder, 'kv.db'), OPTIONS);
     await using _ = opened.kv;
     const threads = startThreads(opened, seed, UNTIL);
@@ -73,7 +84,7 @@ test('threads that write at once make one tree, and every snapshot meanwhile is 
 
 test('a thread that is killed leaves whole transactions, and the others go on', async () => {
   const seed = testSeed('kv thread deaths');
-  await inTemporaryDirectory(async (folder) => {
+  await inFolder(async (folder) => {
     const opened = await openKv(join(folder, 'kv.db'), OPTIONS);
     await using _ = opened.kv;
     const threads = startThreads(opened, seed);
@@ -86,7 +97,7 @@ test('a thread that is killed leaves whole transactions, and the others go on', 
 });
 
 test('a store that is closed and opened again has what it had', async () => {
-  await inTemporaryDirectory(async (folder) => {
+  await inFolder(async (folder) => {
     const path = join(folder, 'kv.db');
     const key = Buffer.from('key');
     {
@@ -103,7 +114,7 @@ test('a store that is closed and opened again has what it had', async () => {
         }),
       ).rejects.toThrow('given up');
     }
-    const { kv } = await openKv(path);
+    const { kv } = await openKv(path, OPTIONS);
     await using _ = kv;
     expect(Buffer.from((await kv.get(key))!).toString()).toBe('value');
     expect(await kv.get(Buffer.from('large'))).toEqual(new Uint8Array(100_000).fill(5));
