@@ -8,7 +8,7 @@ import { runKvKills } from '../../support/kv-kills.js';
 import { testSeed } from '../../support/workload-check.js';
 
 test.skipIf(process.platform === 'win32')(
-  'a killed store has every acknowledged transaction and no half of any, and its tree is whole',
+  'F27: a killed store has every acknowledged transaction and no half of any, and its tree is whole',
   async () => {
     const seed = testSeed('kv kills');
     const { faults, story } = await runKvKills(seed, 3, seeded(mixed(seed, 1)));
