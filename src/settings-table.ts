@@ -37,7 +37,9 @@ export interface Settings {
   readonly checkpointIntervalMs: number;
   readonly checkpointBytesPerSecond: number;
   readonly ticker: boolean;
-  readonly workerUrls: Readonly<Partial<Record<'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'checkpointer', string>>>;
+  readonly workerUrls: Readonly<
+    Partial<Record<'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'checkpointer', string>>
+  >;
 }
 
 const KIB = 2 ** 10;

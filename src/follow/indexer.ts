@@ -113,7 +113,12 @@ export class Indexer {
   #begin(segment: FollowedSegment | undefined): Work | undefined {
     if (segment === undefined) return undefined;
     const { header } = segment;
-    return { entries: this.#entries(segment), pending: undefined, lastSeq: header.endSeq - 1, bytes: header.segmentBytes };
+    return {
+      entries: this.#entries(segment),
+      pending: undefined,
+      lastSeq: header.endSeq - 1,
+      bytes: header.segmentBytes,
+    };
   }
 
   *#entries({ file, header }: FollowedSegment): Generator<Entry, void, void> {

@@ -3,8 +3,8 @@
 // inserts, cuts and releases in a ring of two or four slots (test/support/interleaving).
 
 import { expect, test } from 'vitest';
-import { indexWords } from '../../src/versions/version-slots.js';
 import { type PageVersion, VersionIndex, type VersionPlace } from '../../src/versions/version-index.js';
+import { indexWords } from '../../src/versions/version-slots.js';
 import { Explorer } from '../support/interleaving/explorer.js';
 import { Machine } from '../support/interleaving/machine.js';
 
@@ -29,7 +29,8 @@ function versionOf({ page, seq }: { page: number; seq: number }): PageVersion {
 function apply(index: VersionIndex, act: Act): void {
   if ('release' in act) index.release(act.release);
   else {
-    const isPut = 'page' in act ? index.insert(versionOf(act)) : index.cut({ space: 0, pages: act.cutTo, seq: act.seq });
+    const isPut =
+      'page' in act ? index.insert(versionOf(act)) : index.cut({ space: 0, pages: act.cutTo, seq: act.seq });
     if (!isPut) throw new Error('the ring is full');
     index.announce(act.seq);
   }
@@ -53,10 +54,12 @@ async function explore(name: string, versionsMax: number, page: number, before: 
   const shared = new VersionIndex(index.buffer, machine.ops);
   const all = [...before, ...acts];
   // The bytes of a version: another's as soon as it was released.
-  const bytes = new Map(all.flatMap((act) => ('page' in act ? [[act.seq, machine.word(`bytes of ${act.seq}`)]] : [])) as [
-    number,
-    ReturnType<Machine['word']>,
-  ][]);
+  const bytes = new Map(
+    all.flatMap((act) => ('page' in act ? [[act.seq, machine.word(`bytes of ${act.seq}`)]] : [])) as [
+      number,
+      ReturnType<Machine['word']>,
+    ][],
+  );
   const words = indexWords(index.buffer, machine.ops);
   const indexer = (): void => {
     for (const act of acts) {
@@ -112,38 +115,33 @@ async function explore(name: string, versionsMax: number, page: number, before: 
   return states;
 }
 
-test(
-  'V1, V3: a version is found, or released, while the ring comes round under the reader',
-  async () => {
-    const before = [
-      { page: 1, seq: 1 },
-      { page: 1, seq: 2 },
-    ];
-    const acts = [{ release: 1 }, { page: 2, seq: 3 }, { release: 2 }, { page: 1, seq: 4 }, { release: 4 }, { page: 2, seq: 5 }];
-    expect(await explore('the ring comes round', 2, 1, before, acts)).toBeGreaterThan(1000);
-  },
-  300_000,
-);
+test('V1, V3: a version is found, or released, while the ring comes round under the reader', async () => {
+  const before = [
+    { page: 1, seq: 1 },
+    { page: 1, seq: 2 },
+  ];
+  const acts = [
+    { release: 1 },
+    { page: 2, seq: 3 },
+    { release: 2 },
+    { page: 1, seq: 4 },
+    { release: 4 },
+    { page: 2, seq: 5 },
+  ];
+  expect(await explore('the ring comes round', 2, 1, before, acts)).toBeGreaterThan(1000);
+}, 300_000);
 
-test(
-  'V2: cuts and versions die at once',
-  async () => {
-    const before = [
-      { page: 5, seq: 1 },
-      { cutTo: 3, seq: 2 },
-    ];
-    const acts = [{ page: 5, seq: 3 }, { release: 3 }, { cutTo: 4, seq: 4 }, { release: 4 }, { page: 5, seq: 5 }];
-    expect(await explore('cuts', 4, 5, before, acts)).toBeGreaterThan(1000);
-  },
-  300_000,
-);
+test('V2: cuts and versions die at once', async () => {
+  const before = [
+    { page: 5, seq: 1 },
+    { cutTo: 3, seq: 2 },
+  ];
+  const acts = [{ page: 5, seq: 3 }, { release: 3 }, { cutTo: 4, seq: 4 }, { release: 4 }, { page: 5, seq: 5 }];
+  expect(await explore('cuts', 4, 5, before, acts)).toBeGreaterThan(1000);
+}, 300_000);
 
-test(
-  'V1, V3: the history of a page is walked while it is let go',
-  async () => {
-    const before = [1, 2, 3, 4].map((seq) => ({ page: 1, seq }));
-    const acts = [{ release: 2 }, { page: 2, seq: 5 }, { page: 1, seq: 6 }, { release: 4 }, { page: 3, seq: 7 }];
-    expect(await explore('a history', 4, 1, before, acts)).toBeGreaterThan(1000);
-  },
-  300_000,
-);
+test('V1, V3: the history of a page is walked while it is let go', async () => {
+  const before = [1, 2, 3, 4].map((seq) => ({ page: 1, seq }));
+  const acts = [{ release: 2 }, { page: 2, seq: 5 }, { page: 1, seq: 6 }, { release: 4 }, { page: 3, seq: 7 }];
+  expect(await explore('a history', 4, 1, before, acts)).toBeGreaterThan(1000);
+}, 300_000);

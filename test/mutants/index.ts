@@ -1,8 +1,8 @@
 // All mutants: one list a folder of the sources (design/mutants.md repeats them for readers).
 
 import type { Mutant } from '../support/mutation.js';
-import { CACHE_MUTANTS } from './cache.js';
 import { ARCHIVE_MUTANTS } from './archive.js';
+import { CACHE_MUTANTS } from './cache.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';

@@ -191,9 +191,9 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'I3: the appended mark ignores guards',
-    file: WAL,
-    find: `const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, this.#lanes) - 1;`,
-    replace: `const appendedSeq = readPublishedEnd(this.#control.commitSeqNext, []) - 1;`,
+    file: 'src/marks.ts',
+    find: `const appendedSeq = readPublishedEnd(control.commitSeqNext, lanes) - 1;`,
+    replace: `const appendedSeq = readPublishedEnd(control.commitSeqNext, []) - 1;`,
     killedBy: { file: ORDERS_TEST, title: 'I3: the appended mark covers nothing that may not be published' },
   },
   {
