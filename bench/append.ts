@@ -12,7 +12,12 @@ const require = (await import('node:module')).createRequire(import.meta.url);
 export async function benchAppend(parent: string): Promise<Record<string, unknown>> {
   const { crc32c } = require('@node-rs/crc32') as { crc32c(bytes: Uint8Array): number };
   return inDirectory(parent, async (directory) => {
-    await using wal = await openWal(join(directory, 'db'), { fsync: 'off', lanes: 1, laneBytes: 2 ** 28 });
+    await using wal = await openWal(join(directory, 'db'), {
+      fsync: 'off',
+      lanes: 1,
+      laneBytes: 2 ** 28,
+      maxLogBytes: 2 ** 40,
+    });
     const writer = wal.connect();
     const image = new Uint8Array(4096).fill(7);
     const target = new Uint8Array(new SharedArrayBuffer(2 ** 24));

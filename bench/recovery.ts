@@ -13,7 +13,7 @@ const SELF = fileURLToPath(import.meta.url);
 export async function benchRecovery(parent: string, pages: number): Promise<Record<string, unknown>> {
   return inDirectory(parent, async (directory) => {
     const db = join(directory, 'db');
-    const wal = await openWal(db, { fsync: 'normal' });
+    const wal = await openWal(db, { fsync: 'normal', maxLogBytes: 2 ** 40 });
     const image = new Uint8Array(4096);
     for (let first = 1; first <= pages; first += 8) {
       image.fill(first & 0xff);

@@ -24,7 +24,7 @@ export async function benchWindowed(
 ): Promise<Record<string, unknown>> {
   return inDirectory(parent, async (directory) => {
     const raw = new RawDisk(directory, 128 * 2 ** 20);
-    await using wal = await openWal(join(directory, 'db'), { fsync, lanes: Math.min(count, 8) });
+    await using wal = await openWal(join(directory, 'db'), { fsync, lanes: Math.min(count, 8), maxLogBytes: 2 ** 40 });
     const writers = await Writers.start(wal, count);
     const commits = Math.ceil((megabytes * MB) / (count * pages * 4096));
     const plan = { kind: 'window', commits, pages, window: WINDOW } as const;

@@ -10,6 +10,7 @@ import { LOG_MUTANTS } from './log.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import { OPENING_MUTANTS } from './opening.js';
 import { RECOVERY_MUTANTS } from './recovery.js';
+import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
 import { STORAGE_MUTANTS } from './storage.js';
 import { WAL_MUTANTS } from './wal.js';
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMORY_MUTANTS,
   ...FLUSHER_MUTANTS,
   ...LOG_MUTANTS,
+  ...RETENTION_MUTANTS,
   ...SEGMENT_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...OPENING_MUTANTS,

@@ -63,7 +63,7 @@ export interface FinishedReplay {
  */
 export async function runReplay(job: ReplayJob): Promise<FinishedReplay> {
   const plan = planDependencies(job.trace, job.basePages, job.transactions);
-  const wal = await openWal(job.dbPath, { ...job.settings, pageSize: job.pageBytes });
+  const wal = await openWal(job.dbPath, { ...job.settings, maxLogBytes: MAX_LOG_BYTES, pageSize: job.pageBytes });
   const replay = new Replay(job, wal, createSequencesMemory(job.copies, plan.transactions));
   try {
     const present = job.present?.map((sequences) => sequences.keys());
@@ -76,6 +76,8 @@ export async function runReplay(job: ReplayJob): Promise<FinishedReplay> {
   }
 }
 
+/** Page files are written in the end, from the whole log. */
+const MAX_LOG_BYTES = 2 ** 46;
 /** How long a failed replay tries to leave its log in order. */
 const CLOSE_MS = 2000;
 

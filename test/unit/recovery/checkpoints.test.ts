@@ -141,6 +141,24 @@ test('C2: a log that lost a record writes both again before it lets the next fil
   }
 });
 
+test('C2: what an opening lets go is covered by both records, too', async () => {
+  const disk = new SimulatedDirectory();
+  const options = { directory: disk, lanes: 1, logFileBytes: FILE_BYTES } as const;
+  const before = await Rig.open(options);
+  const pin = before.control.pins.take('reader', 0, 2);
+  for (let index = 0; index < 30; index += 1) {
+    before.append(operation(6000, index));
+    before.settle(20);
+  }
+  before.checkpoint(before.control.durableSeq.load());
+  expect([pin.kind, readCheckpointSlots(disk).valid.length]).toEqual(['reader', 1]);
+  // Pins do not outlive the log.
+  const rig = await Rig.open(options);
+  expect(rig.retention.release()).toBe(true);
+  const [newest, other] = readCheckpointSlots(disk).valid;
+  expect([newest?.throughSeq, other?.throughSeq]).toEqual([30, 30]);
+});
+
 test('files that are missing in front of both records are a gap, however many records are there', async () => {
   const { disk } = await released();
   const first = (await scanLog(disk)).chain.files[0]!.file.name;
