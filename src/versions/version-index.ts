@@ -270,14 +270,7 @@ export class VersionIndex {
     }
     for (const index of sortedByPage(pages.subarray(0, count))) {
       const id = ids[index] as number;
-      const slot = slots.slotOf(id);
-      yield {
-        pageNumber: pages[index] as number,
-        fileNumber: slots.ownNumber(slot, SLOT.fileNumber),
-        offset: slots.ownNumber(slot, SLOT.offset),
-        seq: slots.ownNumber(slot, SLOT.seq),
-        id,
-      };
+      yield { pageNumber: pages[index] as number, ...slots.ownPlace(slots.slotOf(id)), id };
     }
   }
 

@@ -9,6 +9,7 @@ import { LANE_MUTANTS } from './lane.js';
 import { LOG_MUTANTS } from './log.js';
 import { MEMORY_MUTANTS } from './memory.js';
 import { OPENING_MUTANTS } from './opening.js';
+import { READER_MUTANTS } from './readers.js';
 import { RECOVERY_MUTANTS } from './recovery.js';
 import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
@@ -29,4 +30,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ARCHIVE_MUTANTS,
   ...WAL_MUTANTS,
   ...CACHE_MUTANTS,
+  ...READER_MUTANTS,
 ];
