@@ -119,6 +119,19 @@ test('what a new incarnation supersedes is not handed out, by a follower that wa
   expect(values).toEqual([3, 4, 6, 7, 3, 4, 6, 7]);
 });
 
+test('epochs that a log started anew supersedes are not handed out', () => {
+  const directory = new MemoryDirectory();
+  new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(1, 2)).epoch(pages(1, 3));
+  const anew = new LogBuilder(directory);
+  Object.assign(anew, { incarnation: 2, fileNumber: 2 });
+  anew.position = { epoch: 1, nextSeq: 9, headerCrc: 0, certificateCrc: 0 };
+  anew.start().epoch(pages(1, 4));
+  const follower = new LogFollower(directory, { fromSeq: 1 });
+  expect(follower.next(2)?.header.epoch).toBe(1);
+  expect(codeIn(() => follower.next(2))).toBe('ERR_WAL_OVERTAKEN');
+  expect(seqsThrough(new LogFollower(directory), 2)).toEqual([9]);
+});
+
 test('a follower behind a mark goes on in a file that starts in front of it', async () => {
   const directory = new MemoryDirectory();
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).sync().mark().mark();
