@@ -58,6 +58,7 @@ export class ArchiveHold implements ReleaseHold {
   /** The file that could not be moved when it was last tried. */
   #stuckNumber: number | undefined;
   #isFailing = false;
+  #prunedThrough = 0;
 
   /** @param keepAboveSeq - everything above it stays in the archive */
   constructor(service: ArchiveService, keepAboveSeq: () => number, events: ArchiveHoldEvents) {
@@ -78,6 +79,8 @@ export class ArchiveHold implements ReleaseHold {
     const news = files.filter(({ fileNumber }) => fileNumber > this.#queuedThrough);
     this.#queuedThrough = Math.max(this.#queuedThrough, news.at(-1)?.fileNumber ?? 0);
     this.#queue.add(...news);
+    // What was copied before the checkpoint could not be pruned then.
+    if (this.#keepAboveSeq() > this.#prunedThrough) this.#prune();
   }
 
   holds({ fileNumber }: OlderFile): boolean {
@@ -97,8 +100,13 @@ export class ArchiveHold implements ReleaseHold {
     }
     if (this.#isFailing) this.#events.resumed();
     this.#isFailing = false;
-    this.#service.archiver.prune(this.#keepAboveSeq()).catch((error) => this.#events.failing(error));
+    this.#prune();
     return 'taken';
+  }
+
+  #prune(): void {
+    this.#prunedThrough = this.#keepAboveSeq();
+    this.#service.archiver.prune(this.#prunedThrough).catch((error) => this.#events.failing(error));
   }
 
   /** Finishes the copy under way. What is not in the archive yet gets there after the next opening. */
