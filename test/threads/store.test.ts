@@ -80,7 +80,7 @@ test('S4: a thread that is terminated in mid-transaction leaves no trace and its
     await store.close();
   }));
 
-test('S4: threads that are terminated anywhere in transfers keep the sum', () =>
+test('S3 S4: threads that are terminated anywhere in transfers keep the sum', () =>
   inTemporaryDirectory(async (folder) => {
     const path = `${folder}/app.db`;
     const store = await openPageStore(path, SMALL);
