@@ -1,4 +1,4 @@
-// Sizes of the store over the commits that are above the last checkpoint: a checkpoint that ends below the newest commit,
+// Sizes of the store over the commits that are above the last checkpoint: a checkpoint that ends below the newest one,
 // and a snapshot, need the size as of theirs. Filled by the indexer, in the order of the log.
 
 /** Sizes in pages, by the commit that set them. */

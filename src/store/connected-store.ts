@@ -1,4 +1,5 @@
-// An open page store as one thread sees it: transactions, snapshots, backups, checkpoints. The owner's is page-store.ts.
+// An open page store as one thread sees it: transactions, snapshots, backups, checkpoints. The owner's part is in
+// page-store.ts.
 
 import { EventEmitter } from 'node:events';
 import { invalidArgument, WalError } from '../base/errors.js';
@@ -120,7 +121,8 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
   }
 
   /**
-   * Copies the store as it is now to `path`, with a log directory beside it, so that it opens as a store. Writers go on.
+   * Copies the store as it is now to `path`, with a log directory beside it, so that it opens as a store, while writers
+   * go on.
    *
    * @returns the last commit it has
    * @throws {WalError} ERR_WAL_EXISTS, ERR_WAL_STORAGE_FULL, ERR_WAL_IO, and as {@link snapshot}; nothing is at `path`
@@ -163,7 +165,7 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
     return (await this.#hold.during(this.#ask({ kind: 'checkpoint', mode, timeoutMs }))) as CheckpointReport;
   }
 
-  /** Leaves the store: rolls back what is open on this thread, closes its snapshots. Others go on. Twice is harmless. */
+  /** Leaves the store: rolls back what is open on this thread, closes its snapshots. Others go on. */
   async close(): Promise<void> {
     await this.leave();
   }

@@ -1,5 +1,5 @@
 // A snapshot: the store as of one sequence, while writers go on. It is that sequence and a pin, nothing else: older
-// images are in the log, which the pin keeps, and a checkpoint does not go beyond it (design/page-store.md, "Snapshot").
+// images are in the log, which the pin keeps, and no checkpoint goes beyond it (design/page-store.md, "Snapshot").
 
 import { invalidArgument, WalError } from '../base/errors.js';
 

@@ -45,7 +45,7 @@ export class StorePages implements PageSource {
     const { timeoutMs } = this.#parts;
     const cutSeq = this.#parts.cutSeq();
     if (!this.#parts.awaitIndexed(cutSeq, timeoutMs)) {
-      const message = `Page ${pageNumber} could not be loaded: commit ${cutSeq} was not indexed within ${timeoutMs} ms.`;
+      const message = `Page ${pageNumber} was not loaded: commit ${cutSeq} is not indexed within ${timeoutMs} ms.`;
       throw new WalError('ERR_WAL_TIMEOUT', message, { pageNumber, cutSeq, timeoutMs });
     }
     return this.readAsOf(pageNumber, Number.MAX_SAFE_INTEGER, target);

@@ -38,8 +38,8 @@ export interface TransactionWork {
 /**
  * A transaction of one thread.
  *
- * Threading: the thread that began it. An error of `read`, `write` and the others leaves it open: roll back, or, but for
- * ERR_WAL_DEADLOCK, go on.
+ * Threading: the thread that began it. An error of `read`, `write` and the others leaves it open: roll back, or, but
+ * for ERR_WAL_DEADLOCK, go on.
  */
 export class Transaction {
   readonly #host: TransactionHost;

@@ -11,8 +11,7 @@ export interface StoreWorkerData {
 }
 
 /**
- * `transfers`: between two pages each, until told to stop. `hold`: latches pages 1 and 2, says so, and stays. `publish`:
- * the same, and commits behind a word that says when.
+ * `transfers`: between two pages each, so many. `hold`: latches pages 1 and 2 and the size, says so, and stays.
  */
 export type StoreJob = { readonly kind: 'transfers'; readonly count: number } | { readonly kind: 'hold' };
 

@@ -19,8 +19,8 @@ export function addCheckpoint(program: Command, finish: (status: number) => void
     .command('checkpoint')
     .summary('bring the page file of a closed store up to its log, and let go of the log')
     .description(
-      'Opens the page store of DB, which recovers it, writes everything that its log (the directory DB-wal) has above ' +
-        'the last checkpoint to the page file DB, syncs it, notes that in the log, lets go of the log files below, and ' +
+      'Opens the page store of DB, which recovers it, writes what its log (the directory DB-wal) has above the last ' +
+        'checkpoint to the page file DB, syncs it, notes that in the log, lets go of the log files below, and ' +
         'closes. A page file that is not the one of this log is refused. A missing log is an empty one.',
     )
     .argument('<db>', 'the database to checkpoint', filePath)
