@@ -1,64 +1,55 @@
-// What a hit in the shared page cache costs: latch, view, one byte, unlatch. One thread; two threads on pages of their
-// own; two on the same page. Directly on the cache, because within a transaction of the page store it cannot be seen.
+// What a read of a page costs that is in the cache: latch, view, and the latch given back, through a transaction, without
+// copying; with one thread and with two that read the same pages. Beside it: reading 4 KiB of the page file from the
+// memory of the operating system.
 
-import { Worker } from 'node:worker_threads';
-import { type PageCacheMemory, SharedPageCache } from '../src/cache/shared-page-cache.js';
-import { summary } from './harness.js';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CachePlan } from './cache-worker.js';
+import { inDirectory, quantile, round } from './harness.js';
+import { openQuietStore, PAGE_BYTES, writePages } from './store-pages.js';
+import { WorkerGroup } from './worker-group.js';
 
-const FRAMES = 16_384;
-const PAGES = 8_000;
+const PAGES = 1000;
 
-/** What one thread does in a case. */
-export interface CacheCase {
-  readonly memory: PageCacheMemory;
-  readonly session: number;
-  /** Pages it uses at random, from `firstPage` on. */
-  readonly firstPage: number;
-  readonly pages: number;
-  readonly isExclusive: boolean;
-  readonly hits: number;
-  readonly rounds: number;
-  /** Threads that begin each round together, and the words that they meet at, one a round. */
-  readonly threads: number;
-  readonly barrier: SharedArrayBuffer;
-}
-
-type CaseShape = Pick<CacheCase, 'pages' | 'isExclusive' | 'threads'> & { readonly isSamePages: boolean };
-
-const CASES: Readonly<Record<string, CaseShape>> = {
-  'read, 1 thread': { threads: 1, pages: PAGES, isExclusive: false, isSamePages: true },
-  'read of one page, 1 thread': { threads: 1, pages: 1, isExclusive: false, isSamePages: true },
-  'exclusive, 1 thread': { threads: 1, pages: PAGES, isExclusive: true, isSamePages: true },
-  'read, 2 threads, own pages': { threads: 2, pages: PAGES / 2, isExclusive: false, isSamePages: false },
-  'read, 2 threads, same pages': { threads: 2, pages: PAGES, isExclusive: false, isSamePages: true },
-  'read of one page, 2 threads': { threads: 2, pages: 1, isExclusive: false, isSamePages: true },
-  'exclusive, 2 threads, one page': { threads: 2, pages: 1, isExclusive: true, isSamePages: true },
-};
-
-/** Nanoseconds of a hit of a 4 KiB page, for each case: by the clock, and of processor time. */
-export async function benchCache(rounds: number, hits: number): Promise<Record<string, unknown>> {
-  const rows: Record<string, unknown> = {};
-  for (const [name, { threads, pages, isExclusive, isSamePages }] of Object.entries(CASES)) {
-    const memory = SharedPageCache.create({ frames: FRAMES, pageBytes: 4096 });
-    const barrier = new SharedArrayBuffer(4 * (rounds + 1));
-    const all = Array.from({ length: threads }, (_, session) => {
-      const firstPage = isSamePages ? 1 : 1 + session * pages;
-      return run({ memory, session, firstPage, pages, isExclusive, hits, rounds, threads, barrier });
-    });
-    const before = process.cpuUsage();
-    const nanoseconds = (await Promise.all(all)).flat().map(Math.round);
-    const { user, system } = process.cpuUsage(before);
-    // Start and warm-up of the threads included; stands also where others use the processors.
-    const cpu = Math.round(((user + system) * 1000) / (hits * (rounds + 1) * threads));
-    rows[name] = { ...summary(nanoseconds), cpu };
-  }
-  return { unit: 'ns a hit', ...rows };
-}
-
-function run(workerData: CacheCase): Promise<number[]> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./cache-worker.js', import.meta.url), { workerData });
-    worker.once('message', resolve);
-    worker.once('error', reject);
+/** Nanoseconds per read of `reads` reads in a row, medians of the rounds. */
+export async function benchCache(parent: string, reads: number, rounds: number): Promise<Record<string, unknown>> {
+  return inDirectory(parent, async (directory) => {
+    const path = join(directory, 'store');
+    await using store = await openQuietStore(path);
+    const pages = Array.from({ length: PAGES }, (_, index) => index + 1);
+    await store.transaction((transaction) => transaction.resize(PAGES));
+    await writePages(store, pages, 1);
+    await store.checkpoint({ mode: 'full' });
+    const figures: Record<string, number> = { 'pread of 4 KiB': quantile(systemReads(path, reads, rounds), 0.5) };
+    for (const threads of [1, 2]) {
+      const data = Array.from({ length: threads }, () => ({ handle: store.handle }));
+      const url = new URL('./cache-worker.js', import.meta.url);
+      const group = await WorkerGroup.launch<CachePlan, { nsPerRead: number }>(url, data);
+      for (const readsPerTransaction of [1, 16, 256]) {
+        const plan = { reads, readsPerTransaction, pages: PAGES };
+        const samples: number[] = [];
+        // The first round warms up.
+        for (let index = 0; index <= rounds; index += 1) {
+          const { results } = await group.round(plan);
+          if (index > 0) samples.push(...results.map(({ nsPerRead }) => nsPerRead));
+        }
+        figures[`${threads} thread(s), ${readsPerTransaction} read(s) a transaction`] = quantile(samples, 0.5);
+      }
+      await group.stop();
+    }
+    const rounded = Object.entries(figures).map(([name, ns]) => [name, round(ns, 0)]);
+    return { unit: 'ns for each read, median', ...Object.fromEntries(rounded) };
   });
+}
+
+function systemReads(path: string, reads: number, rounds: number): number[] {
+  const fd = openSync(path, 'r');
+  const image = new Uint8Array(PAGE_BYTES);
+  const samples = Array.from({ length: rounds }, () => {
+    const startMs = performance.now();
+    for (let count = 0; count < reads; count += 1) readSync(fd, image, 0, PAGE_BYTES, (count % PAGES) * PAGE_BYTES);
+    return ((performance.now() - startMs) * 1e6) / reads;
+  });
+  closeSync(fd);
+  return samples;
 }

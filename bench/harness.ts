@@ -85,6 +85,27 @@ export class RawDisk {
   }
 }
 
+/** Numbers from 0 up to but not including `count` that look random and follow from `seed` (a 32-bit xorshift). */
+export function randomBelow(seed: number, count: number): () => number {
+  let state = (Math.imul(seed, 0x9e37_79b9) ^ 0x85eb_ca6b) | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % count;
+  };
+}
+
+/** The whole numbers from `first` to `last` in an order that looks random and follows from `seed`. */
+export function shuffled(first: number, last: number, seed: number): number[] {
+  const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  for (let at = numbers.length - 1; at > 0; at -= 1) {
+    const other = randomBelow(seed + at, at + 1)();
+    [numbers[at], numbers[other]] = [numbers[other] as number, numbers[at] as number];
+  }
+  return numbers;
+}
+
 /** Peak resident memory of this process in MiB, where the system tells it. */
 export function peakMemoryMiB(): number {
   try {
