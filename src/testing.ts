@@ -40,7 +40,8 @@ export const PAGE_FILE_NAME = 'pages';
  * Whatever blocks would wait for itself: use `store.transaction` and promises, with a cache and lanes that are large
  * enough.
  *
- * @throws {WalError} as `openPageStore`, but for ERR_WAL_LOCKED: the caller sees to it that nobody else has the directory
+ * @throws {WalError} as `openPageStore`, but for ERR_WAL_LOCKED: the caller sees to it that nobody else has the
+ *   directory
  */
 export function openPageStoreOn(directory: Directory, options: StoreOptions = {}): Promise<PageStore> {
   const lock = { release: (): void => undefined };

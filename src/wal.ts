@@ -34,8 +34,6 @@ import { isMainThread } from './thread/thread-connect.js';
 import type { WalEvents } from './wal-events.js';
 import type { WalWriter } from './writer.js';
 
-export type { Marks };
-
 /** Options of {@link openWal}: any of the settings. */
 export type OpenOptions = SettingOptions;
 
@@ -78,7 +76,7 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #observers: ReleaseObservers;
   readonly #stopDraining: () => void;
   readonly #source: LogSource;
-  #history: PageHistory | undefined;
+  readonly #history: PageHistory;
   #isTicking: boolean;
   readonly #ended: Promise<void>;
   #closing: Promise<void> | undefined;
@@ -97,6 +95,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#writer = running.writer;
     this.#publication = new DurablePublication(control);
     this.#source = { directory: this.directory, control, writerId: running.writer.writerId };
+    this.#history = new PageHistory(this.#source, settings.pageSize);
     this.#observers = new ReleaseObservers(running.host);
     this.#isTicking = settings.ticker;
     const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
@@ -215,28 +214,17 @@ export class Wal extends EventEmitter<WalEvents> {
     await this.#hold.during(this.#host.checkpoint(throughSeq));
   }
 
-  /**
-   * The durable commits in order, each once: an async iterator, whose values share no memory with the log. What it has
-   * still to read stays in the log until it ends, also by `return` or `break`, or its thread does.
-   *
-   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT; while it runs ERR_WAL_OVERTAKEN (`from` is not in the log any more),
-   *   ERR_WAL_ABORTED, ERR_WAL_EXHAUSTED (readers), ERR_WAL_CORRUPT, ERR_WAL_IO, ERR_WAL_CLOSED, and what the log
-   *   failed with
-   */
+  /** The durable commits in order, each once: an async iterator; see {@link durableCommits}. */
   commits(options: CommitsOptions = {}): AsyncIterableIterator<DurableCommit, undefined> {
     return durableCommits(this.#source, options);
   }
 
   /** The image of a page as of a durable commit; from the log alone: see {@link PageHistory.read}. */
   read(pageNumber: number, options: ReadOptions = {}): Promise<Uint8Array | undefined> {
-    this.#history ??= new PageHistory(this.#source, this.settings.pageSize);
     return this.#hold.during(this.#history.read(pageNumber, options));
   }
 
-  /**
-   * Calls back before a log file goes that checkpoints and readers let go. False, a throw and silence keep it, and
-   * those behind it; it is asked about again at the next checkpoint. Returns how to stop.
-   */
+  /** Calls back before a log file goes: {@link ReleaseObserver}; asked again at the next checkpoint. Returns how to stop. */
   onRelease(observer: ReleaseObserver): () => void {
     return this.#observers.add(observer);
   }
@@ -284,7 +272,7 @@ export class Wal extends EventEmitter<WalEvents> {
   async #onEnd(): Promise<void> {
     this.#stopDraining();
     this.#writer.disconnect();
-    this.#history?.close();
+    this.#history.close();
     await this.#attachments.detach();
     this.#lock.release();
   }

@@ -1,5 +1,6 @@
 // One checkpoint: brings the page file from the last one to a later sequence, and notes that it has
-// (design/page-store.md, "Checkpoint"). Asynchronous, because the thread goes on indexing between two writes. Not here: when, and how far.
+// (design/page-store.md, "Checkpoint"). Asynchronous, because the thread goes on indexing between two writes. Not here:
+// when, and how far.
 
 import { monotonicMs } from '../base/clock.js';
 import { type Control, STATE } from '../epoch/control.js';

@@ -35,9 +35,12 @@ export interface LogSource {
 const BUFFER_BYTES = 2 ** 20;
 
 /**
- * Iterates over the durable commits of an open log.
+ * The durable commits of an open log in order, each once; the values share no memory with the log. What is still to be
+ * read stays in the log until the iteration ends, also by `return` or `break`, or its thread does.
  *
- * @throws {WalError} ERR_WAL_INVALID_ARGUMENT
+ * @throws {WalError} ERR_WAL_INVALID_ARGUMENT; while it runs ERR_WAL_OVERTAKEN (`from` is not in the log any more),
+ *   ERR_WAL_ABORTED, ERR_WAL_EXHAUSTED (readers), ERR_WAL_CORRUPT, ERR_WAL_IO, ERR_WAL_CLOSED, and what the log
+ *   failed with
  */
 export function durableCommits(
   source: LogSource,

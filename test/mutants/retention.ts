@@ -76,14 +76,14 @@ export const RETENTION_MUTANTS: readonly Mutant[] = [
     file: RETENTION,
     find: `    if (pin !== undefined && pin.throughSeq < lastSeq) return`,
     replace: `    if (pin !== undefined && pin.throughSeq < -1) return`,
-    killedBy: { file: BOUND_TEST, title: 'a pin of a ' },
+    killedBy: { file: BOUND_TEST, title: 'a pin of a reader is named, and freed it lets the log go on' },
   },
   {
     name: 'a held file keeps none of those behind it',
     file: WRITER,
-    find: `        if (!isFree(file) || !mayGo(file)) break;`,
+    find: `        if (release === 'stay') break;`,
     replace: `        if (!isFree(file)) break;
-        if (!mayGo(file)) {
+        if (release === 'stay') {
           this.#olderFiles.shift();
           continue;
         }`,
@@ -125,7 +125,7 @@ export const RETENTION_MUTANTS: readonly Mutant[] = [
     file: FLUSHER,
     find: `    return this.#stalledBy?.code === 'ERR_WAL_LOG_FULL' && this.#events.makeRoom();`,
     replace: `    return false;`,
-    killedBy: { file: BOUND_TEST, title: 'a pin of a ' },
+    killedBy: { file: BOUND_TEST, title: 'a pin of a reader is named, and freed it lets the log go on' },
   },
   {
     name: 'a close of a full log waits for ever',
