@@ -224,7 +224,7 @@ export class Wal extends EventEmitter<WalEvents> {
     return this.#hold.during(this.#history.read(pageNumber, options));
   }
 
-  /** Calls back before a log file goes: {@link ReleaseObserver}; asked again at the next checkpoint. Returns how to stop. */
+  /** Calls back before a log file goes: {@link ReleaseObserver}. Returns how to stop. */
   onRelease(observer: ReleaseObserver): () => void {
     return this.#observers.add(observer);
   }
