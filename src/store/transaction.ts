@@ -3,6 +3,7 @@
 // later commit that saw it cannot be durable before it, because the log is one sequence.
 
 import { invalidArgument } from '../base/errors.js';
+import { CACHED_PAGE_MAX } from '../cache/cache-memory.js';
 import type { Commit } from '../commit.js';
 import type { CommitInput } from '../record/commit.js';
 
@@ -136,8 +137,8 @@ export class Transaction {
    */
   resize(pages: number): void {
     this.#checkOpen();
-    if (!Number.isSafeInteger(pages) || pages < 0 || pages * this.#host.pageBytes > Number.MAX_SAFE_INTEGER) {
-      throw invalidArgument('A size must be a whole number of pages, from 0.', { pages });
+    if (!Number.isSafeInteger(pages) || pages < 0 || pages > CACHED_PAGE_MAX) {
+      throw invalidArgument(`A size must be a whole number of pages, from 0 to ${CACHED_PAGE_MAX}.`, { pages });
     }
     const present = this.#latchedSize();
     if (pages < present) this.#shrink(pages);

@@ -61,12 +61,14 @@ export function pictureOf(source: { readonly sizePages: number; read(pageNumber:
   });
 }
 
-/** The store as it is. */
+/** The store as it is, page by page through the cache: as a transaction sees it that has one page latched at a time. */
 export async function pictureNow(store: PageStore): Promise<Picture> {
-  const transaction = store.begin();
-  try {
-    return pictureOf(transaction);
-  } finally {
+  const pages: number[] = [];
+  for (let page = 1; page <= store.sizePages; page += 1) {
+    const transaction = store.begin();
+    const read = (): Uint8Array => transaction.read(page);
+    pages.push(...pictureOf({ sizePages: 1, read }));
     transaction.rollback();
   }
+  return pages;
 }
