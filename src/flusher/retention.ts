@@ -198,6 +198,10 @@ export class Retention {
   /** Who needs a file once the store is at `checkpointSeq`. */
   #holderOf(file: OlderFile, checkpointSeq: number): Holder | undefined {
     const lastSeq = file.endSeq - 1;
+    // A checkpoint that may not go on for a snapshot is not what to wait for.
+    const pinBelow = this.#control.pins.oldest(['snapshot', 'backup']);
+    if (pinBelow !== undefined && pinBelow.throughSeq < lastSeq)
+      return { by: pinBelow.kind, throughSeq: pinBelow.throughSeq };
     if (lastSeq > checkpointSeq) return { by: 'checkpoint', throughSeq: checkpointSeq };
     const pin = this.#control.pins.oldest();
     if (pin !== undefined && pin.throughSeq < lastSeq) return { by: pin.kind, throughSeq: pin.throughSeq };
