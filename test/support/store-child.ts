@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { between, seeded } from '../../src/base/random.js';
 import { openPageStore } from '../../src/index.js';
 import { CHILD_PAGES, CHILD_SETTINGS } from './store-child-settings.js';
-import { numberIn, setNumber } from './store-worker.js';
+import { numberIn, setNumber } from './store-numbers.js';
 
 const [, , path = '', seed = '1'] = process.argv;
 const random = seeded(Number(seed));

@@ -3,7 +3,8 @@
 import { on, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { PageStore } from '../../src/index.js';
-import { numberIn, type StoreJob, type StoreWorkerMessage, setNumber } from './store-worker.js';
+import { numberIn, setNumber } from './store-numbers.js';
+import type { StoreJob, StoreWorkerMessage } from './store-worker.js';
 
 /** A thread that works on a store, connected. */
 export class StoreWorker {

@@ -3,6 +3,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { between, seeded } from '../../src/base/random.js';
 import { connectPageStore, type StoreHandle } from '../../src/index.js';
+import { numberIn, setNumber } from './store-numbers.js';
 
 export interface StoreWorkerData {
   readonly handle: StoreHandle;
@@ -20,15 +21,6 @@ export type StoreWorkerMessage =
   | { readonly at: 'connected' }
   | { readonly at: 'holding' }
   | { readonly at: 'done'; readonly commits: number; readonly codes: readonly string[] };
-
-/** The number in a page. */
-export function numberIn(image: Uint8Array): number {
-  return new DataView(image.buffer, image.byteOffset).getFloat64(0, true);
-}
-
-export function setNumber(image: Uint8Array, value: number): void {
-  new DataView(image.buffer, image.byteOffset).setFloat64(0, value, true);
-}
 
 async function run({ handle, job, seed }: StoreWorkerData, port: MessagePort): Promise<void> {
   const say = (message: StoreWorkerMessage): void => port.postMessage(message);
@@ -71,4 +63,4 @@ async function run({ handle, job, seed }: StoreWorkerData, port: MessagePort): P
   await store.close();
 }
 
-if (parentPort !== null) await run(workerData as StoreWorkerData, parentPort);
+await run(workerData as StoreWorkerData, parentPort as MessagePort);

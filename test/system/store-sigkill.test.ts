@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { between, seeded } from '../../src/base/random.js';
 import { openPageStore } from '../../src/index.js';
 import { CHILD_PAGES, CHILD_SETTINGS } from '../support/store-child-settings.js';
-import { numberIn } from '../support/store-worker.js';
+import { numberIn } from '../support/store-numbers.js';
 import { inTemporaryDirectory } from '../support/temporary-path.js';
 
 const CHILD = fileURLToPath(new URL('../support/store-child.js', import.meta.url));

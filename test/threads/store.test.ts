@@ -5,8 +5,8 @@
 
 import { expect, test } from 'vitest';
 import { openPageStore, type PageStore, type StoreOptions } from '../../src/index.js';
+import { numberIn } from '../support/store-numbers.js';
 import { fillStore, StoreWorker, sumOf } from '../support/store-threads.js';
-import { numberIn } from '../support/store-worker.js';
 import { inTemporaryDirectory } from '../support/temporary-path.js';
 
 const SEED = Number(process.env.WAL_TEST_SEED ?? 20_261_121);
