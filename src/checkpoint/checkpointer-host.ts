@@ -30,6 +30,8 @@ export class CheckpointerHost {
   readonly #port: MessagePort;
   readonly #terminate: () => Promise<void>;
   readonly #ended: Promise<void>;
+  /** Why nothing is answered any more. */
+  #lost: WalError | undefined;
 
   private constructor(
     start: CheckpointerStart,
@@ -52,7 +54,8 @@ export class CheckpointerHost {
         setImmediate(() => events.died(checkpointerEnded(cause)));
       }
       const closed = new WalError('ERR_WAL_CLOSED', 'The page store is closed.');
-      this.#sender.rejectAll(words.state === STORE_STATE.failed ? checkpointerEnded(cause) : closed);
+      this.#lost = words.state === STORE_STATE.failed ? checkpointerEnded(cause) : closed;
+      this.#sender.rejectAll(this.#lost);
     });
   }
 
@@ -92,6 +95,7 @@ export class CheckpointerHost {
   }
 
   ask(request: CheckpointerRequest): Promise<unknown> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
     return this.#sender.send(request);
   }
 
