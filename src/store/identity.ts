@@ -63,5 +63,5 @@ export function requireExplainedEnd(file: PageFile, index: VersionIndex): void {
 
 function wrongStore({ path }: PageFile, why: string, details: Record<string, unknown>): WalError {
   const message = `${path} is not the page file of this log: ${why}. Put the right one there, or open with adopt.`;
-  return new WalError('ERR_WAL_WRONG_STORE', message, { path, ...details });
+  return new WalError('ERR_WAL_WRONG_STORE', message, { path, reason: 'checkpoint_conflict', ...details });
 }
