@@ -14,6 +14,7 @@ import { RECOVERY_MUTANTS } from './recovery.js';
 import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
 import { STORAGE_MUTANTS } from './storage.js';
+import { STORE_MUTANTS } from './store.js';
 import { WAL_MUTANTS } from './wal.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -31,4 +32,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...WAL_MUTANTS,
   ...CACHE_MUTANTS,
   ...READER_MUTANTS,
+  ...STORE_MUTANTS,
 ];
