@@ -98,11 +98,6 @@ export class WalWriter {
     return this.#laneWriter.lane.index;
   }
 
-  /** @internal Names this thread to the flusher; nobody else gets it while the log is open. */
-  get id(): number {
-    return this.#writerId;
-  }
-
   /** Whether the lane is at most half full: a hint, as for a stream. */
   get writable(): boolean {
     return (

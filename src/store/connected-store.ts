@@ -206,7 +206,7 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
     const { control, writer, words } = this.#parts;
     const seq = control.commitSeqNext.load() - 1;
     // In front of everything else: from here on no checkpoint goes beyond.
-    const pin = control.pins.take(kind, seq, writer.id);
+    const pin = control.pins.take(kind, seq, writer.writerId);
     const unpin = (): void => {
       control.pins.release(pin);
       words.poke();
