@@ -79,8 +79,8 @@ export class ArchiveHold implements ReleaseHold {
     const news = files.filter(({ fileNumber }) => fileNumber > this.#queuedThrough);
     this.#queuedThrough = Math.max(this.#queuedThrough, news.at(-1)?.fileNumber ?? 0);
     this.#queue.add(...news);
-    // What was copied before the checkpoint could not be pruned then.
-    if (this.#keepAboveSeq() > this.#prunedThrough) this.#prune();
+    // What was copied before the checkpoint could not be pruned then. An archive that fails has told so already.
+    if (this.#queue.failure === undefined && this.#keepAboveSeq() > this.#prunedThrough) this.#prune();
   }
 
   holds({ fileNumber }: OlderFile): boolean {
