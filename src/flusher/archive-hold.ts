@@ -67,8 +67,8 @@ export class ArchiveHold implements ReleaseHold {
     this.#keepAboveSeq = keepAboveSeq;
     this.#queue = new ArchiveQueue(service.archiver, keepAboveSeq, {
       archived: () => events.archived(),
-      failing: (error) => events.failing(error),
-      resumed: () => events.resumed(),
+      failing: (error) => this.#fail(error),
+      resumed: () => this.#resume(),
     });
   }
 
@@ -79,8 +79,8 @@ export class ArchiveHold implements ReleaseHold {
     const news = files.filter(({ fileNumber }) => fileNumber > this.#queuedThrough);
     this.#queuedThrough = Math.max(this.#queuedThrough, news.at(-1)?.fileNumber ?? 0);
     this.#queue.add(...news);
-    // What was copied before the checkpoint could not be pruned then. An archive that fails has told so already.
-    if (this.#queue.failure === undefined && this.#keepAboveSeq() > this.#prunedThrough) this.#prune();
+    // What was copied before the checkpoint could not be pruned then.
+    if (this.#keepAboveSeq() > this.#prunedThrough) this.#prune();
   }
 
   holds({ fileNumber }: OlderFile): boolean {
@@ -93,20 +93,32 @@ export class ArchiveHold implements ReleaseHold {
       archiveLogFile(this.#service.place, file, 'rename');
     } catch (thrown) {
       this.#stuckNumber = file.fileNumber;
-      // A stalled log tries again and again, and tells of it once.
-      if (!this.#isFailing) this.#events.failing(toWalError(thrown, `move ${file.name} into the archive`));
-      this.#isFailing = true;
+      this.#fail(toWalError(thrown, `move ${file.name} into the archive`));
       return 'stay';
     }
-    if (this.#isFailing) this.#events.resumed();
-    this.#isFailing = false;
+    this.#resume();
     this.#prune();
     return 'taken';
   }
 
   #prune(): void {
     this.#prunedThrough = this.#keepAboveSeq();
-    this.#service.archiver.prune(this.#prunedThrough).catch((error) => this.#events.failing(error));
+    this.#service.archiver.prune(this.#prunedThrough).then(
+      () => this.#resume(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Whatever fails is tried again and again, and told of once. */
+  #fail(error: WalError): void {
+    if (!this.#isFailing) this.#events.failing(error);
+    this.#isFailing = true;
+  }
+
+  #resume(): void {
+    if (!this.#isFailing || this.#queue.failure !== undefined || this.#stuckNumber !== undefined) return;
+    this.#isFailing = false;
+    this.#events.resumed();
   }
 
   /** Finishes the copy under way. What is not in the archive yet gets there after the next opening. */
