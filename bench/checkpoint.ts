@@ -11,11 +11,19 @@ import { indexAll, isStamped, openQuietStore, PAGE_BYTES, stamp, writePages } fr
 const RAW_WRITE_BYTES = 2 ** 20;
 const MB = 1e6;
 
-/** Pages written per second by checkpoints of `count` pages of which `step` - 1 between each two are left out. */
+/** What is checkpointed. */
+export interface CheckpointCase {
+  readonly pages: number;
+  /** Every how many-th page of the store it is; 1: all of them. */
+  readonly step: number;
+  /** In which order the log has them; a checkpoint writes in page order and so reads the log in this one. */
+  readonly logOrder: 'ascending' | 'shuffled';
+}
+
+/** Pages written per second by checkpoints, in `rounds` rounds. */
 export async function benchCheckpoint(
   parent: string,
-  count: number,
-  step: number,
+  { pages: count, step, logOrder }: CheckpointCase,
   rounds: number,
 ): Promise<Record<string, unknown>> {
   return inDirectory(parent, async (directory) => {
@@ -32,11 +40,8 @@ export async function benchCheckpoint(
     const ratios: number[] = [];
     const rawRates: number[] = [];
     for (let index = 1; index <= rounds; index += 1) {
-      await writePages(
-        store,
-        shuffled(0, count - 1, index).map((at) => pages[at] as number),
-        index,
-      );
+      const order = logOrder === 'ascending' ? pages : shuffled(0, count - 1, index).map((at) => pages[at] as number);
+      await writePages(store, order, index);
       await indexAll(store);
       const measureRaw = (): void => void rawRates.push(count / raw.write(pages, index));
       if (index % 2 === 0) measureRaw();
@@ -55,6 +60,7 @@ export async function benchCheckpoint(
     return {
       pages: count,
       storePages: sizePages,
+      logOrder,
       unit: 'pages/s',
       checkpoint: { ...rate, median: round(rate.median, 0), min: round(rate.min, 0), max: round(rate.max, 0) },
       megabytesPerSecond: round((rate.median * PAGE_BYTES) / MB, 0),

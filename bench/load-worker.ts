@@ -2,7 +2,7 @@
 // before it was late; `closed-loop` commits as fast as it may. Each keeps to pages of its own.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Commit, connectPageStore, type StoreHandle } from '../src/index.js';
+import { type Commit, connectPageStore, type StoreHandle, WalError } from '../src/index.js';
 import { randomBelow } from './harness.js';
 import { PAGE_BYTES, stamp } from './store-pages.js';
 
@@ -20,6 +20,8 @@ export type LoadPlan =
 /** What a writer saw. */
 export interface LoadResult {
   readonly commits: number;
+  /** Commits that were refused because the log had no space in time; tried again. */
+  readonly timeouts: number;
   /** Milliseconds from when the commit was due until it was durable, for `open-loop`; beside it when it was due. */
   readonly latenciesMs: Float64Array;
   /** Milliseconds since the epoch. */
@@ -55,6 +57,16 @@ function commitPages(count: number): Commit {
   return transaction.commit();
 }
 
+/** Undefined when the log had no space for as long as a commit waits. */
+function tryCommit(count: number): Commit | undefined {
+  try {
+    return commitPages(count);
+  } catch (error) {
+    if (error instanceof WalError && ['ERR_WAL_TIMEOUT', 'ERR_WAL_CACHE_FULL'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
 function openLoop(seconds: number, commitsPerSecond: number): LoadResult {
   const count = Math.floor(seconds * commitsPerSecond);
   const latenciesMs = new Float64Array(count);
@@ -74,17 +86,23 @@ function openLoop(seconds: number, commitsPerSecond: number): LoadResult {
     pauseMs = Math.max(pauseMs, nowMs - lastMs);
     lastMs = nowMs;
   }
-  return { commits: count, latenciesMs, dueAtMs, longestPauseMs: pauseMs };
+  return { commits: count, timeouts: 0, latenciesMs, dueAtMs, longestPauseMs: pauseMs };
 }
 
 function closedLoop(seconds: number, pagesPerCommit: number, window: number): LoadResult {
   const endMs = performance.now() + seconds * 1000;
   const inFlight: Commit[] = [];
   let commits = 0;
+  let timeouts = 0;
   let pauseMs = 0;
   let lastMs = performance.now();
   while (lastMs < endMs) {
-    if (inFlight.push(commitPages(pagesPerCommit)) >= window) inFlight.shift()?.waitDurable(TIMEOUT_MS);
+    const commit = tryCommit(pagesPerCommit);
+    if (commit === undefined) {
+      timeouts += 1;
+      continue;
+    }
+    if (inFlight.push(commit) >= window) inFlight.shift()?.waitDurable(TIMEOUT_MS);
     commits += 1;
     const nowMs = performance.now();
     pauseMs = Math.max(pauseMs, nowMs - lastMs);
@@ -92,7 +110,7 @@ function closedLoop(seconds: number, pagesPerCommit: number, window: number): Lo
   }
   inFlight.at(-1)?.waitDurable(TIMEOUT_MS);
   const none = new Float64Array(0);
-  return { commits, latenciesMs: none, dueAtMs: none, longestPauseMs: pauseMs };
+  return { commits, timeouts, latenciesMs: none, dueAtMs: none, longestPauseMs: pauseMs };
 }
 
 function run(plan: LoadPlan): LoadResult {

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchAppend } from './append.js';
 import { benchCache } from './cache.js';
-import { benchCheckpoint } from './checkpoint.js';
+import { benchCheckpoint, type CheckpointCase } from './checkpoint.js';
 import { benchCheckpointLatency } from './checkpoint-latency.js';
 import { machine } from './harness.js';
 import { benchLone } from './lone.js';
@@ -30,6 +30,11 @@ const windowedCases: WindowedCase[] = [1, 2, 4, 8].flatMap((writers) =>
 windowedCases.push({ writers: 4, pages: 8, fsync: 'normal' });
 
 const MIB = 2 ** 20;
+const checkpointCases: CheckpointCase[] = [
+  { step: 1, logOrder: 'shuffled' as const },
+  { step: 1, logOrder: 'ascending' as const },
+  { step: 3, logOrder: 'shuffled' as const },
+].map((each) => ({ ...each, pages: values.quick ? 10_000 : 50_000 }));
 const storeCases = [1, 2, 4, 8].map((writers) => {
   return { writers, keys: 20_000, seconds: values.quick ? 1 : 3, rounds };
 });
@@ -50,7 +55,7 @@ const BENCHMARKS: Record<string, () => Promise<unknown>> = {
   lone: () => benchLone(values.dir, rounds, values.quick ? 500 : 2000),
   windowed: () => rows(windowedCases, (each) => benchWindowed(values.dir, each, rounds, values.quick ? 200 : 800)),
   recovery: () => benchRecovery(values.dir, 200_000),
-  checkpoint: () => rows([1, 3], (step) => benchCheckpoint(values.dir, values.quick ? 10_000 : 50_000, step, rounds)),
+  checkpoint: () => rows(checkpointCases, (each) => benchCheckpoint(values.dir, each, rounds)),
   'checkpoint-latency': () => {
     return benchCheckpointLatency(values.dir, {
       pages: values.quick ? 20_000 : 80_000,

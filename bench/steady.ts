@@ -44,6 +44,7 @@ export async function benchSteady(parent: string, given: SteadyCase): Promise<Re
       seconds: round(run.seconds, 1),
       commitsPerSecond: round(commits / run.seconds, 0),
       longestPauseMs: round(Math.max(...run.results.map(({ longestPauseMs }) => longestPauseMs)), 0),
+      timeouts: run.results.reduce((sum, result) => sum + result.timeouts, 0),
       ...seen,
       logMiB: { bound: maxLogBytes / MIB, oneFile: store.settings.logFileBytes / MIB, most: round(most / MIB, 1) },
       isWithinBound: most <= bound,

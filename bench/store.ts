@@ -2,7 +2,8 @@
 // keys that all exist, and is acknowledged durable before its writer goes on. The same writers, as threads, for as long;
 // the contenders take turns in each round, another one first in each. A round ends when everything acknowledged is in
 // its place (a checkpoint), and that is in its time. In the end each store is closed, opened anew, and every value read:
-// it must be the last write of some writer to that key, whole.
+// it must be the last write of some writer to that key, whole. Between two rounds nobody writes
+// anything any more.
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,9 @@ import { lmdb } from './peers/lmdb.js';
 import { sqlite } from './peers/sqlite.js';
 import { fillValue, VALUE_BYTES, type WriterPlan, type WriterResult } from './peers/writer.js';
 import { WorkerGroup } from './worker-group.js';
+
+const QUIET_MS = 100;
+const QUIET_LOOKS_MAX = 50;
 
 /** How much is done. */
 export interface StoreCase {
@@ -71,6 +75,7 @@ async function start(contender: Contender, directory: string, { writers, keys }:
   const opened = await contender.open(directory, keys, new Uint8Array(VALUE_BYTES).fill(1));
   const data = Array.from({ length: writers }, (_, index) => ({ ...opened.workerData, index, keys }));
   const group = await WorkerGroup.launch<WriterPlan, WriterResult>(contender.worker, data);
+  await quiet();
   const figures = { rates: [], ratesBeforeSettling: [], p50: [], p99: [], bytesEach: [], worstMs: 0 };
   return { contender, directory, opened, group, ...figures };
 }
@@ -81,13 +86,16 @@ async function runRound(runner: Runner, seconds: number, isMeasured: boolean): P
   const run = await runner.group.round({ kind: 'write', seconds });
   await runner.opened.settle();
   const settledSeconds = (performance.now() - startMs) / 1000;
+  const bytes = bytesWritten() - bytesBefore;
+  // What a contender does behind its round must not slow down the next one.
+  await quiet();
   if (!isMeasured) return;
   const latenciesMs = run.results.flatMap((result) => [...result.latenciesMs]);
   runner.rates.push(latenciesMs.length / settledSeconds);
   runner.ratesBeforeSettling.push(latenciesMs.length / run.seconds);
   runner.p50.push(quantile(latenciesMs, 0.5) * 1000);
   runner.p99.push(quantile(latenciesMs, 0.99) * 1000);
-  runner.bytesEach.push((bytesWritten() - bytesBefore) / latenciesMs.length);
+  runner.bytesEach.push(bytes / latenciesMs.length);
   runner.worstMs = latenciesMs.reduce((worst, ms) => Math.max(worst, ms), runner.worstMs);
 }
 
@@ -127,10 +135,20 @@ function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** Bytes that this process has handed to the file system's pages so far, where the system tells it; else NaN. */
+/** Waits until nothing is written any more, files made ready ahead for example, at most some seconds. */
+async function quiet(): Promise<void> {
+  for (let looks = 0, before = Number.NaN; looks < QUIET_LOOKS_MAX; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    const bytes = bytesWritten();
+    if (Number.isNaN(bytes) || bytes === before) return;
+    before = bytes;
+  }
+}
+
+/** Bytes that this process has handed to `write` and the like so far, where the system tells it; else NaN. */
 function bytesWritten(): number {
   try {
-    return Number(/^write_bytes: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+    return Number(/^wchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
   } catch {
     return Number.NaN;
   }
