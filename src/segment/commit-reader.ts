@@ -83,7 +83,9 @@ export class CommitReader {
   }
 
   *#cursors(file: LogFile, header: SegmentHeader): Generator<LaneCursor, void, void> {
-    const certificate = readSegmentCertificate(file, new FileWindow(file, this.#buffer), header);
+    // Nothing behind the segment: small ones are read by the thousand a second.
+    const end = header.fileOffset + header.segmentBytes;
+    const certificate = readSegmentCertificate(file, new FileWindow(file, this.#buffer, end), header);
     if ('reason' in certificate) throw changed(file, certificate.offset, certificate.reason);
     const { lanes } = certificate;
     const least = lanes.length * LANE_BUFFER_BYTES_MIN;
