@@ -98,7 +98,9 @@ class Watch {
   #sample(): void {
     let bytes = 0;
     for (const name of readdirSync(this.#logDirectory)) {
-      bytes += statSync(join(this.#logDirectory, name), { throwIfNoEntry: false })?.size ?? 0;
+      // Log files and spares; checkpoint records and the lock have a few KiB.
+      if (name.endsWith('.wal'))
+        bytes += statSync(join(this.#logDirectory, name), { throwIfNoEntry: false })?.size ?? 0;
     }
     this.#most = Math.max(this.#most, bytes);
     this.#samples += 1;
