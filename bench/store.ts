@@ -41,7 +41,7 @@ interface Runner {
 
 /** What is compared: lanewal, and of the peers those that are installed. */
 export function contenders(): Contender[] {
-  return [lanewal('await'), lanewal('block'), sqlite(), lmdb()].filter((each) => each !== undefined);
+  return [lanewal('await'), lanewal('block'), sqlite(), ...lmdb()].filter((each) => each !== undefined);
 }
 
 export async function benchStore(

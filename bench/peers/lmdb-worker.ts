@@ -1,11 +1,15 @@
 // A writer of lmdb.
 
 import { workerData } from 'node:worker_threads';
-import { openLmdb } from './lmdb.js';
+import { type LmdbData, openLmdb } from './lmdb.js';
 import { serveWriter } from './writer.js';
 
-const database = openLmdb((workerData as { path: string }).path);
-serveWriter(async (key, value) => {
-  database.putSync(key, value);
-  await database.flushed;
-});
+const data = workerData as LmdbData;
+const database = openLmdb(data);
+if (data.wait === 'sync') serveWriter((key, value) => database.putSync(key, value));
+else {
+  serveWriter(async (key, value) => {
+    database.putSync(key, value);
+    await database.flushed;
+  });
+}

@@ -1,4 +1,4 @@
-// lmdb: a value is a value.
+// lmdb: a value is a value. Used in the two ways in which it can acknowledge a write that is durable.
 
 import { join } from 'node:path';
 import { type Contender, loadPeer, requirePeer } from './contender.js';
@@ -13,30 +13,46 @@ export interface LmdbDatabase {
 }
 type Lmdb = { open(options: object): LmdbDatabase };
 
-/** Opens the database as every thread of the benchmark does. */
-export function openLmdb(path: string): LmdbDatabase {
-  return requirePeer<Lmdb>('lmdb').open({ path, encoding: 'binary', keyEncoding: 'uint32' });
+/** `flushed`: as lmdb is by default, then its `flushed`; `sync`: `putSync` returns when the value is durable. */
+export type LmdbWait = 'flushed' | 'sync';
+
+/** What a worker is started with. */
+export interface LmdbData {
+  readonly path: string;
+  readonly wait: LmdbWait;
 }
 
-/** lmdb, if it is installed. */
-export function lmdb(): Contender | undefined {
-  if (loadPeer('lmdb') === undefined) return undefined;
+/** Opens the database as every thread of the benchmark does. */
+export function openLmdb({ path, wait }: LmdbData): LmdbDatabase {
+  const { open } = requirePeer<Lmdb>('lmdb');
+  return open({ path, encoding: 'binary', keyEncoding: 'uint32', overlappingSync: wait === 'flushed' });
+}
+
+/** lmdb in both ways, if it is installed. */
+export function lmdb(): Contender[] {
+  return loadPeer('lmdb') === undefined ? [] : [contender('flushed'), contender('sync')];
+}
+
+function contender(wait: LmdbWait): Contender {
+  const put =
+    wait === 'flushed' ? 'putSync(key, value), then await flushed' : 'putSync(key, value), no overlappingSync';
+  const dataOf = (directory: string): LmdbData => ({ path: join(directory, 'lmdb'), wait });
   return {
-    name: 'lmdb',
-    how: 'putSync(key, value), then await flushed; binary values, no compression; no checkpoints to take',
+    name: wait === 'flushed' ? 'lmdb' : 'lmdb, blocking',
+    how: `${put}; binary values, no compression; no checkpoints to take`,
     worker: new URL('./lmdb-worker.js', import.meta.url),
     open: async (directory, keys, value) => {
-      const path = join(directory, 'lmdb');
-      const database = openLmdb(path);
+      const workerData = dataOf(directory);
+      const database = openLmdb(workerData);
       database.transactionSync(() => {
         for (let key = 1; key <= keys; key += 1) database.putSync(key, value);
       });
       await database.flushed;
       const settle = async (): Promise<void> => void (await database.flushed);
-      return { workerData: { path }, settle, close: () => database.close() };
+      return { workerData, settle, close: () => database.close() };
     },
     readAll: async (directory, keys) => {
-      const database = openLmdb(join(directory, 'lmdb'));
+      const database = openLmdb(dataOf(directory));
       const values = Array.from({ length: keys }, (_, index) => Uint8Array.from(database.get(index + 1)));
       await database.close();
       return values;
