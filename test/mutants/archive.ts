@@ -108,9 +108,9 @@ export const ARCHIVE_MUTANTS: readonly Mutant[] = [
   {
     name: 'recycles a file that was to be moved',
     file: HOLD,
-    find: `      this.#isFailing = true;
+    find: `into the archive\`));
       return 'stay';`,
-    replace: `      this.#isFailing = true;
+    replace: `into the archive\`));
       return 'recycle';`,
     killedBy: { file: THREADS_TEST, title: 'rename: an archive that has gone away holds the log back' },
   },
