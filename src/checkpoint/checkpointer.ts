@@ -162,10 +162,14 @@ export class Checkpointer {
 
   #backlog(): Backlog {
     const { control, index, indexer } = this.#parts;
-    const pinned = control.pins.oldest(['snapshot', 'backup'])?.throughSeq ?? Number.POSITIVE_INFINITY;
+    const checkpoints = this.#checkpoints;
     return {
       bytes: indexer.indexedBytes - this.#indexedBytesBefore,
-      isAny: Math.min(index.indexedThrough, pinned) > this.#checkpoints.throughSeq || this.#checkpoints.isRecordDue,
+      // Not asked behind each write: it looks at every pin there can be.
+      get isAny() {
+        const pinned = control.pins.oldest(['snapshot', 'backup'])?.throughSeq ?? Number.POSITIVE_INFINITY;
+        return Math.min(index.indexedThrough, pinned) > checkpoints.throughSeq || checkpoints.isRecordDue;
+      },
       isWanted: this.#isWanted,
       isNearFull: this.#isNearFull || this.#isIndexFull,
     };
