@@ -32,6 +32,27 @@ export class CheckpointFile {
     }
   }
 
+  /**
+   * Syncs what was written so far while the thread goes on. Wait for it, whatever else fails, before anything is done
+   * with its outcome; nothing is closed before.
+   *
+   * @returns what waits for it, and throws ERR_WAL_IO; the file is closed then
+   */
+  startSync(): () => Promise<void> {
+    const outcome = this.open()
+      .startSync()
+      .then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+    return async () => {
+      const failure = await outcome;
+      if (failure === undefined) return;
+      this.close();
+      throw failure.error;
+    };
+  }
+
   /** Checksum of page 1 as it is in the file; 0 when there is none. */
   page1Crc(): number {
     const image = new Uint8Array(this.#pageBytes);

@@ -39,6 +39,35 @@ const SYNC_BYTES = 8 * 2 ** 20;
 /** How long the thread writes pages before it looks at what else there is to do. */
 const TURN_MS = 5;
 
+/** Syncs of a page file behind its writer: one is under way while the next pages are read and written. */
+class Syncs {
+  readonly #file: CheckpointFile;
+  readonly #isOn: boolean;
+  #unsyncedBytes = 0;
+  #underWay: (() => Promise<void>) | undefined;
+
+  constructor(file: CheckpointFile, isOn: boolean) {
+    this.#file = file;
+    this.#isOn = isOn;
+  }
+
+  /** Told of every write; waits when the disk is behind by more than one sync. */
+  async wrote(bytes: number): Promise<void> {
+    this.#unsyncedBytes += bytes;
+    if (!this.#isOn || this.#unsyncedBytes < SYNC_BYTES) return;
+    this.#unsyncedBytes = 0;
+    await this.settled();
+    this.#underWay = this.#file.startSync();
+  }
+
+  /** Waits for the sync under way. */
+  async settled(): Promise<void> {
+    const underWay = this.#underWay;
+    this.#underWay = undefined;
+    await underWay?.();
+  }
+}
+
 /** Takes checkpoints, one at a time. */
 export class Checkpoints {
   readonly #parts: CheckpointParts;
@@ -109,35 +138,32 @@ export class Checkpoints {
       versions: index.newestThrough(STORE_SPACE, throughSeq),
     };
     const opened = file.open();
+    const writes = this.#writer.write(opened, target);
+    const syncs = new Syncs(file, this.#parts.sync);
     let pages = 0;
-    let unsyncedBytes = 0;
     let dueMs = monotonicMs();
     let turnedMs = dueMs;
-    const writes = this.#writer.write(opened, target);
-    let next = writes.next();
-    for (; next.done !== true; next = writes.next()) {
-      const count = next.value;
-      pages += count;
-      unsyncedBytes += count * pageBytes;
-      if (unsyncedBytes >= SYNC_BYTES) {
-        this.#sync();
-        unsyncedBytes = 0;
+    try {
+      let next = writes.next();
+      for (; next.done !== true; next = writes.next()) {
+        const count = next.value;
+        pages += count;
+        await syncs.wrote(count * pageBytes);
+        dueMs += this.#parts.paceMs(count * pageBytes);
+        const nowMs = monotonicMs();
+        if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) continue;
+        await this.#parts.turn(dueMs);
+        turnedMs = monotonicMs();
+        dueMs = Math.max(dueMs, turnedMs - TURN_MS);
+        this.#requireLog();
       }
-      dueMs += this.#parts.paceMs(count * pageBytes);
-      const nowMs = monotonicMs();
-      if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) continue;
-      await this.#parts.turn(dueMs);
-      turnedMs = monotonicMs();
-      dueMs = Math.max(dueMs, turnedMs - TURN_MS);
-      this.#requireLog();
+      await syncs.settled();
+      if (this.#parts.sync) file.sync();
+      this.#mark = { throughSeq, sizePages: next.value };
+      return pages;
+    } finally {
+      await syncs.settled();
     }
-    this.#sync();
-    this.#mark = { throughSeq, sizePages: next.value };
-    return pages;
-  }
-
-  #sync(): void {
-    if (this.#parts.sync) this.#parts.file.sync();
   }
 
   /** A log that has failed is somebody else's soon: whoever reopens it has the page file, too. */

@@ -30,6 +30,14 @@ export interface LogFile {
    */
   sync(): void;
 
+  /**
+   * The same while the thread goes on: what is written before it resolves may be durable then, or not. The file must
+   * not be closed before.
+   *
+   * @throws {WalError} ERR_WAL_IO, as {@link sync}
+   */
+  startSync(): Promise<void>;
+
   /** Bytes in the file now. */
   size(): number;
 

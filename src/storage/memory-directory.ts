@@ -113,6 +113,10 @@ class MemoryFile implements LogFile {
     this.#directory.syncCount += 1;
   }
 
+  async startSync(): Promise<void> {
+    this.sync();
+  }
+
   size(): number {
     return this.#opened().bytes;
   }

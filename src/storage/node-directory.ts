@@ -16,6 +16,7 @@ import {
   closedError,
   errnoOf,
   readFully,
+  syncError,
   writeFully,
 } from './system-call.js';
 
@@ -143,6 +144,16 @@ class NodeFile implements LogFile {
   sync(): void {
     const fd = this.#opened();
     attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));
+  }
+
+  startSync(): Promise<void> {
+    const fd = this.#opened();
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(fd, (error) => {
+        if (error === null) resolve();
+        else reject(syncError('sync the file', this.#path, error));
+      });
+    });
   }
 
   size(): number {

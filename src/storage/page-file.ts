@@ -104,6 +104,15 @@ export class PageFile {
     this.#isNameSynced = true;
   }
 
+  /**
+   * Makes what was written so far durable while the thread goes on; the name of a created file only `sync` does.
+   *
+   * @throws {WalError} ERR_WAL_IO; after a throw the contents are unknown (A5)
+   */
+  startSync(): Promise<void> {
+    return this.#file.startSync();
+  }
+
   /** Closes; twice is harmless. Does not sync. */
   close(): void {
     this.#file.close();

@@ -53,6 +53,10 @@ export class SimulatedFile implements LogFile {
     });
   }
 
+  async startSync(): Promise<void> {
+    this.sync();
+  }
+
   size(): number {
     const { cache } = this.#opened();
     return attempt('take the size of the file', this.#path, () => {

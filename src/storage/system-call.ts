@@ -111,8 +111,13 @@ export function attemptSync(doing: string, path: string, operation: () => void):
   try {
     operation();
   } catch (thrown) {
-    throw storageError('ERR_WAL_IO', doing, path, thrown);
+    throw syncError(doing, path, thrown);
   }
+}
+
+/** The error of a sync that failed: never to be tried again at the same place (A5). */
+export function syncError(doing: string, path: string, thrown: unknown): WalError {
+  return storageError('ERR_WAL_IO', doing, path, thrown);
 }
 
 function storageError(

@@ -44,6 +44,7 @@ export class BoundedDirectory implements Directory {
       },
       write: (pieces, position) => file.write(pieces, position),
       sync: () => file.sync(),
+      startSync: () => file.startSync(),
       size: () => file.size(),
       truncate: (bytes) => file.truncate(bytes),
       close: () => file.close(),

@@ -172,7 +172,8 @@ class ToldDirectory implements Directory {
     };
     const write = (pieces: readonly Uint8Array[]): void => this.#tell(pieces);
     const silent = (): void => undefined;
-    return { name, read: refuse, write, sync: silent, size: refuse, truncate: refuse, close: silent };
+    const startSync = (): Promise<void> => Promise.resolve();
+    return { name, read: refuse, write, sync: silent, startSync, size: refuse, truncate: refuse, close: silent };
   }
 
   #tell(pieces: readonly Uint8Array[]): void {
