@@ -162,6 +162,7 @@ export class Checkpoints {
       this.#mark = { throughSeq, sizePages: next.value };
       return pages;
     } finally {
+      // No descriptor is closed under a sync.
       await syncs.settled();
     }
   }

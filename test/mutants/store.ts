@@ -15,9 +15,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'S2: notes a checkpoint before the page file is synced',
     file: CHECKPOINT,
-    find: `    this.#sync();
-    this.#mark =`,
-    replace: `    this.#mark =`,
+    find: `      if (this.#parts.sync) file.sync();
+`,
+    replace: ``,
     killedBy: { file: CRASH, title: 'C1 S1 S2: a crash at any operation' },
   },
   {

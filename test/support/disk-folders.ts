@@ -23,6 +23,7 @@ export function folderOn(disk: SimulatedDirectory, folder: string): Directory {
         read: (target, position) => file.read(target, position),
         write: (pieces, position) => file.write(pieces, position),
         sync: () => file.sync(),
+        startSync: () => file.startSync(),
         size: () => file.size(),
         truncate: (bytes) => file.truncate(bytes),
         close: () => file.close(),

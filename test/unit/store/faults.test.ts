@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { WalError } from '../../../src/index.js';
 import { readCheckpointSlots } from '../../../src/log/checkpoint-record.js';
 import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
-import { PAGE_FILE_NAME } from '../../../src/testing.js';
+import { openPageStoreOn, PAGE_FILE_NAME } from '../../../src/testing.js';
 import { apply, openOn, PAGE_BYTES, pictureNow } from '../../support/store-workload.js';
 
 const NAME = new RegExp(`^${PAGE_FILE_NAME}$`);
@@ -56,6 +56,32 @@ describe('a page file that fails', () => {
     expect(await pictureNow(reopened)).toEqual([1, 9, 3]);
     await reopened.close();
   });
+
+  test.each([1, 2])(
+    'S2: sync %i of a long checkpoint fails it while it writes on, and nothing is let go',
+    async (nth) => {
+      const disk = new SimulatedDirectory();
+      const pageSize = 65_536;
+      const pages = 160;
+      const store = await openPageStoreOn(disk, { pageSize, cacheBytes: 32 * 2 ** 20, checkpointBytes: 2 ** 30 });
+      for (let first = 1; first <= pages; first += 20) {
+        await store.transaction((transaction) => {
+          for (let each = 0; each < 20; each += 1) transaction.edit(transaction.allocate()).fill(first + each);
+        });
+      }
+      disk.fail({ on: 'sync', name: NAME, errno: 'EIO', from: nth, times: 1 });
+      expect(await codeOf(store.checkpoint({ mode: 'full' }))).toBe('ERR_WAL_IO');
+      expect(readCheckpointSlots(disk).newest).toBeUndefined();
+      expect(await store.checkpoint({ mode: 'full' })).toMatchObject({ pagesWritten: pages });
+      await store.close();
+      const reopened = await openPageStoreOn(disk.crashPoint().lost().disk(), { pageSize });
+      const snapshot = await reopened.snapshot();
+      const values = Array.from({ length: pages }, (_, index) => snapshot.read(index + 1)[pageSize - 1]);
+      expect(values).toEqual(Array.from({ length: pages }, (_, index) => index + 1));
+      snapshot.close();
+      await reopened.close();
+    },
+  );
 
   test('the log fails, not the page file: every call ends with a typed error and close is quiet', async () => {
     const disk = new SimulatedDirectory();
