@@ -132,15 +132,16 @@ describe('a bounded log', () => {
 
   test('wants a checkpoint in time, and is asked for one by any thread', async () => {
     const wal = await open();
-    const reasons: string[] = [];
-    wal.on('checkpointWanted', (reason) => reasons.push(reason));
+    // How soon files are made ahead decides how often it is told of bytes before it nears its bound.
+    const reasons = new Set<string>();
+    wal.on('checkpointWanted', (reason) => reasons.add(reason));
     const notices: FlusherNotice[] = [];
     const client: FlusherClient = await connectFlusher(wal.handle, (notice) => notices.push(notice));
-    while (reasons.length < 2) {
+    while (reasons.size < 2) {
       wal.connect().append(bytes(5000));
       await wal.flush();
     }
-    expect(reasons.sort()).toEqual(['bytes', 'near full']);
+    expect([...reasons].sort()).toEqual(['bytes', 'near full']);
     expect((await client.files()).length).toBeGreaterThan(2);
     const { durableSeq } = await client.flush();
     await client.checkpoint(durableSeq, { sizePages: 3, page1Crc: 4 });
