@@ -31,7 +31,7 @@ export const CHECKPOINT_RECORD = defineLayout('checkpoint record', 96, [
   [60, 'u32', 'page1Crc'],
   [64, 'u64', 'storePages'],
   [72, 'u64', 'heldSeq'],
-  [80, 'u64', 'reserved0'],
+  [80, 'u64', 'originLogId'],
   [88, 'u32', 'heldBy'],
   [92, 'u32', 'crc'],
 ]);

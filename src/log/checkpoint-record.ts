@@ -35,6 +35,8 @@ export interface CheckpointRecord {
   readonly store?: StoreIdentity | undefined;
   /** Who needed the log below the checkpoint when the record was written. */
   readonly held?: HeldLog | undefined;
+  /** Of a backup that nobody has changed: the log it was taken from, whose commits go on behind `throughSeq`. */
+  readonly originLogId?: number | undefined;
 }
 
 /** A page file as of a checkpoint: another one is noticed by it. */
@@ -78,7 +80,7 @@ export function encodeCheckpointRecord(record: CheckpointRecord): Uint8Array<Arr
   writeU64(view, at.syncedThrough, record.syncedThrough);
   writeU64(view, at.wallClockMs, record.wallClockMs);
   view.setUint32(at.incarnation, record.incarnation, true);
-  const { store, held } = record;
+  const { store, held, originLogId = 0 } = record;
   if (store !== undefined) {
     view.setUint16(at.flags, CHECKPOINT_FLAG.store, true);
     view.setUint32(at.page1Crc, store.page1Crc, true);
@@ -88,6 +90,7 @@ export function encodeCheckpointRecord(record: CheckpointRecord): Uint8Array<Arr
     view.setUint32(at.heldBy, HOLDER_KIND[held.by], true);
     writeU64(view, at.heldSeq, held.throughSeq);
   }
+  writeU64(view, at.originLogId, originLogId);
   view.setUint32(at.crc, crc32c(bytes.subarray(0, at.crc)), true);
   return bytes;
 }
@@ -112,9 +115,8 @@ export function decodeCheckpointRecord(bytes: Uint8Array): CheckpointRecord | st
   const isKnown =
     view.getUint16(at.version, true) === FORMAT_VERSION &&
     (flags & ~CHECKPOINT_FLAG.store) === 0 &&
-    isUnused(at.reserved0, at.heldBy) &&
     (flags !== 0 || isUnused(at.page1Crc, at.heldSeq)) &&
-    (by !== undefined || (heldCode === 0 && isUnused(at.heldSeq, at.reserved0)));
+    (by !== undefined || (heldCode === 0 && isUnused(at.heldSeq, at.originLogId)));
   if (!isKnown) {
     throw new WalError('ERR_WAL_VERSION', 'The version of the checkpoint record is unknown. Use a newer library.');
   }
@@ -130,9 +132,10 @@ export function decodeCheckpointRecord(bytes: Uint8Array): CheckpointRecord | st
   const store =
     flags === 0 ? undefined : { sizePages: u64(at.storePages), page1Crc: view.getUint32(at.page1Crc, true) };
   const held = by === undefined ? undefined : { by, throughSeq: u64(at.heldSeq) };
-  const all = [...Object.values(numbers), store?.sizePages ?? 0, held?.throughSeq ?? 0];
+  const originLogId = u64(at.originLogId);
+  const all = [...Object.values(numbers), originLogId, store?.sizePages ?? 0, held?.throughSeq ?? 0];
   if (all.some(Number.isNaN)) return 'a number of a checkpoint record is out of range';
-  return { ...numbers, ...(store && { store }), ...(held && { held }) };
+  return { ...numbers, ...(store && { store }), ...(held && { held }), ...(originLogId > 0 && { originLogId }) };
 }
 
 /**

@@ -40,8 +40,8 @@ export function baseRecordOf(log: Directory): CheckpointRecord | undefined {
  * is superseded, and left out: after `onDamage: 'stop'` an archive may hold it (R4).
  *
  * @param onDamaged - told of each file whose header is damaged or contradicts its name: it is taken as missing
- * @throws {WalError} ERR_WAL_CORRUPT (files that contradict each other), ERR_WAL_WRONG_STORE (files of another log than
- *   the record's), ERR_WAL_VERSION, ERR_WAL_IO
+ * @throws {WalError} ERR_WAL_CORRUPT (files that contradict each other), ERR_WAL_WRONG_STORE (files of another log
+ *   than the record's; a backup that was written to), ERR_WAL_VERSION, ERR_WAL_IO
  */
 export function findLogFiles(
   directories: readonly Directory[],
@@ -49,17 +49,17 @@ export function findLogFiles(
   onDamaged: (error: WalError) => void,
 ): FoundFile[] {
   const found = directories.flatMap((directory) => filesIn(directory, onDamaged));
-  const logId = base?.logId ?? found[0]?.header.logId;
-  for (const { directory, name, header } of found) {
+  const { logId, files } = ofOneLog(found, base);
+  for (const { directory, name, header } of files) {
     if (header.logId === logId) continue;
     const others = base === undefined ? 'the other files' : 'the page file';
     const message = `${directory.path}/${name} belongs to another log than ${others}.`;
     throw new WalError('ERR_WAL_WRONG_STORE', message, { path: directory.path, file: name });
   }
   const byNumber = new Map<number, FoundFile>();
-  for (const file of found) {
+  for (const file of files) {
     const { fileNumber, incarnation, start } = file.header;
-    const isGivenUp = found.some(
+    const isGivenUp = files.some(
       ({ header: newer }) => newer.incarnation > incarnation && newer.start.epoch <= start.epoch,
     );
     if (isGivenUp) continue;
@@ -67,6 +67,30 @@ export function findLogFiles(
     byNumber.set(fileNumber, other === undefined ? file : furtherOf(other, file));
   }
   return [...byNumber.values()].sort((one, other) => one.header.fileNumber - other.header.fileNumber);
+}
+
+/**
+ * Which log the files have to be of. A backup goes on with the log it was taken from, if files of that are there; its
+ * own log is only where it goes on by itself, and then it is a base of the other no more.
+ *
+ * @throws {WalError} ERR_WAL_WRONG_STORE
+ */
+function ofOneLog(
+  found: readonly FoundFile[],
+  base: CheckpointRecord | undefined,
+): { logId: number | undefined; files: readonly FoundFile[] } {
+  const logId = base?.originLogId;
+  if (base === undefined || logId === undefined || !found.some(({ header }) => header.logId === logId))
+    return { logId: base?.logId ?? found[0]?.header.logId, files: found };
+  const isOwn = ({ header }: FoundFile): boolean => header.logId === base.logId;
+  for (const own of found.filter(isOwn)) {
+    const lastSeq = withFile(own, (file) => usedEndOf(file, own.header)).position.nextSeq - 1;
+    if (lastSeq <= base.throughSeq) continue;
+    const path = `${own.directory.path}/${own.name}`;
+    const message = `${path} goes on by itself to commit ${lastSeq}: the backup is no base of another log any more.`;
+    throw new WalError('ERR_WAL_WRONG_STORE', message, { path, lastSeq, baseSeq: base.throughSeq });
+  }
+  return { logId, files: found.filter((file) => !isOwn(file)) };
 }
 
 /** The files with the commits above the base up to `throughSeq`, as one log directory whose checkpoint is the base. */
@@ -89,13 +113,15 @@ export function mergedLog(
 }
 
 /**
- * The base's record as these files see it. What it says about how far the log was synced, and which incarnation was the
- * newest, is about files that need not be among them, and is no reason to miss any: the target says what is needed.
+ * The base's record as these files see it, of their log. What it says about how far the log was synced, and which
+ * incarnation was the newest, is about files that need not be among them, and is no reason to miss any: the target says
+ * what is needed.
  */
 function recordFor(base: CheckpointRecord, files: readonly FoundFile[]): CheckpointRecord {
   const newest = files.reduce((highest, { header }) => Math.max(highest, header.incarnation), 0);
   const incarnation = Math.min(base.incarnation, newest);
-  return { ...base, incarnation, syncedThrough: Math.min(base.syncedThrough, base.throughEpoch) };
+  const logId = files[0]?.header.logId ?? base.logId;
+  return { ...base, logId, incarnation, syncedThrough: Math.min(base.syncedThrough, base.throughEpoch) };
 }
 
 function holding(name: string, record: CheckpointRecord): MemoryDirectory {

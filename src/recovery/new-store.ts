@@ -4,18 +4,15 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import { crc32c } from '../base/checksum.js';
-import { wallClockMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';
-import { type StoreIdentity, writeCheckpointRecord } from '../log/checkpoint-record.js';
+import type { StoreIdentity } from '../log/checkpoint-record.js';
 import { UNFINISHED_SUFFIX } from '../log/names.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
-import { openLog, randomLogId } from './opening.js';
+import { beginLog } from './new-log.js';
 import type { PointInTimePlan } from './point-in-time.js';
 
 const COPY_BYTES = 4 * 2 ** 20;
-/** The new log's first file is there for its header: the next opening makes one of the size that is wanted then. */
-const LOG_FILE_BYTES = 8192;
 
 /**
  * Copies the page files of a base under temporary names and opens the copies.
@@ -88,16 +85,7 @@ export async function nameNewStore(
     directory.rename(`${name}${UNFINISHED_SUFFIX}`, name);
     directory.sync();
   }
-  const log = new NodeDirectory(logPathOf(targets));
-  log.create({ sync: true });
-  if (throughSeq > 0) {
-    // Of no incarnation: a record of one would prove that a file of it is missing.
-    const record = { logId: randomLogId(), generation: 1, incarnation: 0, throughSeq, throughEpoch };
-    const clock = { syncedThrough: throughEpoch, wallClockMs: wallClockMs() };
-    writeCheckpointRecord(log, { ...record, ...clock, store }, { sync: true });
-  }
-  // The page size stands in no record, but in the header of a log file.
-  await openLog(log, { pageBytes, logFileBytes: LOG_FILE_BYTES, sync: true });
+  await beginLog(new NodeDirectory(logPathOf(targets)), { throughSeq, throughEpoch, pageBytes, store });
 }
 
 function logPathOf([first = '']: readonly string[]): string {

@@ -1,19 +1,22 @@
-// A copy of the store as of a snapshot, that opens as a store: the page file, and beside it a log directory with
-// nothing but a checkpoint record, which says what the page file is and where its log goes on. With an archive of the
-// log it is a base to recover from (design/page-store.md, "Backup").
+// A copy of the store as of a snapshot, that opens as a store: the page file, and beside it a log of its own that is
+// still empty. Its checkpoint record says what the page file is, and which log it was taken from: with an archive of
+// that it is a base to recover from (design/page-store.md, "Backup").
 
 import { basename, dirname, resolve } from 'node:path';
 import { crc32c } from '../base/checksum.js';
-import { monotonicMs, wallClockMs } from '../base/clock.js';
+import { monotonicMs } from '../base/clock.js';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { RUN_BYTES_MAX } from '../checkpoint/page-writer.js';
 import { LogFollower } from '../follow/log-follower.js';
-import { type CheckpointRecord, readCheckpointSlots, writeCheckpointRecord } from '../log/checkpoint-record.js';
-import { CHECKPOINT_NAMES, UNFINISHED_SUFFIX } from '../log/names.js';
-import { type LogFiles, listLogFiles } from '../recovery/log-files.js';
+import { readCheckpointSlots, type StoreIdentity } from '../log/checkpoint-record.js';
+import { LOCK_NAME, UNFINISHED_SUFFIX } from '../log/names.js';
+import { listLogFiles } from '../recovery/log-files.js';
+import { beginLog } from '../recovery/new-log.js';
 import type { Directory } from '../storage/directory.js';
+import { acquireLock } from '../storage/lock.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
+import { removeEmptyDirectory } from '../storage/remove-directory.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What is copied. */
@@ -25,6 +28,14 @@ export interface BackupSource {
   readonly durableEpoch: number;
 }
 
+/** Where a backup goes. */
+interface BackupPlace {
+  readonly folder: Directory;
+  /** Of the page file. */
+  readonly name: string;
+  readonly log: Directory;
+}
+
 /** How long pages are copied before the event loop turns. */
 const TURN_MS = 5;
 /** How often the log is looked at again because a file of it went away meanwhile. */
@@ -34,44 +45,76 @@ const ROUNDS_MAX = 5;
  * Copies a snapshot to `path`.
  *
  * Durability: on return everything is on disk; the page file gets its name last.
- * @throws {WalError} ERR_WAL_EXISTS, ERR_WAL_STORAGE_FULL, ERR_WAL_IO; nothing is at `path` then
+ * @throws {WalError} ERR_WAL_EXISTS, ERR_WAL_LOCKED (another backup is being made there), ERR_WAL_STORAGE_FULL,
+ *   ERR_WAL_IO; nothing of it is left then
  */
 export async function backupStore(path: string, source: BackupSource): Promise<void> {
   if (typeof path !== 'string' || path === '')
     throw invalidArgument('The path of a backup must be a non-empty string.');
   const whole = resolve(path);
-  const name = basename(whole);
-  const folder = new NodeDirectory(dirname(whole));
   const log = new NodeDirectory(`${whole}-wal`);
-  if (folder.list().includes(name) || log.list().length > 0)
-    throw new WalError('ERR_WAL_EXISTS', `${whole} or its log exists already. Choose another path.`, { path: whole });
-  const record = recordOf(source);
-  const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+  const place = { folder: new NodeDirectory(dirname(whole)), name: basename(whole), log };
+  requireFree(place);
+  const isNew = !log.exists();
+  log.create({ sync: true });
+  let isDone = false;
   try {
-    const page1Crc = await copyPages(folder, unfinished, source);
-    log.create({ sync: true });
-    const store = { sizePages: source.snapshot.sizePages, page1Crc };
-    writeCheckpointRecord(log, { ...record, store }, { sync: true });
+    const lock = acquireLock(log.path, LOCK_NAME);
+    try {
+      requireFree(place);
+      await copyTo(place, source);
+      isDone = true;
+    } finally {
+      // Its holder takes the lock file along: a backup that failed leaves nothing.
+      if (!isDone && isNew) removeIfThere(log, LOCK_NAME);
+      lock.release();
+    }
+  } finally {
+    if (!isDone && isNew) removeEmptyDirectory(log.path);
+  }
+}
+
+/** A log directory in which nothing but a lock was ever made is free, too. */
+function requireFree({ folder, name, log }: BackupPlace): void {
+  const isFree = !folder.list().includes(name) && log.list().every((entry) => entry.startsWith(LOCK_NAME));
+  if (isFree) return;
+  const path = `${folder.path}/${name}`;
+  throw new WalError('ERR_WAL_EXISTS', `${path} or its log exists already. Choose another path.`, { path });
+}
+
+async function copyTo({ folder, name, log }: BackupPlace, source: BackupSource): Promise<void> {
+  const unfinished = `${name}${UNFINISHED_SUFFIX}`;
+  const { snapshot, pageBytes } = source;
+  try {
+    const originLogId = logIdOf(source.log);
+    const throughEpoch = epochThrough(source);
+    const store = await copyPages(folder, unfinished, source);
+    await beginLog(log, { throughSeq: snapshot.seq, throughEpoch, pageBytes, store, originLogId });
     folder.rename(unfinished, name);
     folder.sync();
   } catch (error) {
     removeIfThere(folder, unfinished);
-    for (const slot of CHECKPOINT_NAMES) removeIfThere(log, slot);
+    for (const made of log.list()) if (!made.startsWith(LOCK_NAME)) log.remove(made);
     throw error;
   }
 }
 
-/** @returns the checksum of page 1, 0 without any */
-async function copyPages(folder: Directory, name: string, { snapshot, pageBytes }: BackupSource): Promise<number> {
+/** @returns what the copy is */
+async function copyPages(
+  folder: Directory,
+  name: string,
+  { snapshot, pageBytes }: BackupSource,
+): Promise<StoreIdentity> {
+  const { sizePages } = snapshot;
   removeIfThere(folder, name);
   const file = PageFile.openIn(folder, name, pageBytes, 'create');
   try {
     const perRun = Math.max(1, Math.floor(RUN_BYTES_MAX / pageBytes));
-    const images = Array.from({ length: Math.min(perRun, snapshot.sizePages) }, () => new Uint8Array(pageBytes));
+    const images = Array.from({ length: Math.min(perRun, sizePages) }, () => new Uint8Array(pageBytes));
     let turnedMs = monotonicMs();
     let page1Crc = 0;
-    for (let first = 1; first <= snapshot.sizePages; first += perRun) {
-      const run = images.slice(0, Math.min(perRun, snapshot.sizePages - first + 1));
+    for (let first = 1; first <= sizePages; first += perRun) {
+      const run = images.slice(0, Math.min(perRun, sizePages - first + 1));
       for (const [index, image] of run.entries()) snapshot.readInto(first + index, image);
       if (first === 1) page1Crc = crc32c(run[0] as Uint8Array);
       file.writePages(first, run);
@@ -80,30 +123,14 @@ async function copyPages(folder: Directory, name: string, { snapshot, pageBytes 
       turnedMs = monotonicMs();
     }
     file.sync();
-    return page1Crc;
+    return { sizePages, page1Crc };
   } finally {
     file.close();
   }
 }
 
-/** The record of a checkpoint of the same log that ends with the snapshot. */
-function recordOf({ log, snapshot, durableEpoch }: BackupSource): CheckpointRecord {
-  const { logId = 0, incarnation } = listed(log);
-  const throughEpoch = epochThrough(log, snapshot.seq, durableEpoch);
-  return {
-    logId,
-    generation: 1,
-    throughSeq: snapshot.seq,
-    throughEpoch,
-    // No file stands behind this record: it must not seem to prove that one is missing.
-    syncedThrough: 0,
-    incarnation: throughEpoch === 0 ? 0 : incarnation,
-    wallClockMs: wallClockMs(),
-  };
-}
-
-/** The last epoch of which every commit is at or below `seq`, as far as the log still tells. */
-function epochThrough(log: Directory, seq: number, durableEpoch: number): number {
+/** The last epoch of which every commit is in the snapshot, as far as the log still tells; never a later one. */
+function epochThrough({ log, snapshot: { seq }, durableEpoch }: BackupSource): number {
   if (seq === 0) return 0;
   const follower = new LogFollower(log, { fromSeq: seq });
   try {
@@ -120,11 +147,11 @@ function epochThrough(log: Directory, seq: number, durableEpoch: number): number
   return below[0]?.throughEpoch ?? 0;
 }
 
-/** The files of a log that is written meanwhile. */
-function listed(log: Directory): LogFiles {
+/** The id of a log that is written meanwhile. */
+function logIdOf(log: Directory): number | undefined {
   for (let round = 1; ; round += 1) {
     try {
-      return listLogFiles(log);
+      return listLogFiles(log).logId;
     } catch (error) {
       const isGone = error instanceof WalError && error.code === 'ERR_WAL_NOT_FOUND';
       if (!isGone || round === ROUNDS_MAX) throw error;

@@ -9,7 +9,6 @@ const HOLD = 'src/flusher/archive-hold.ts';
 const MERGED = 'src/recovery/archived-log.ts';
 const POINT = 'src/recovery/point-in-time.ts';
 const TO_POINT = 'src/recovery/recover-to-point.ts';
-const NEW_STORE = 'src/recovery/new-store.ts';
 
 const FILE_TEST = 'test/unit/archive/archive-file.test.ts';
 const PRUNE_TEST = 'test/unit/archive/prune.test.ts';
@@ -158,9 +157,9 @@ export const ARCHIVE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the result goes on under the id of the old log',
-    file: NEW_STORE,
-    find: `{ logId: randomLogId(), generation: 1,`,
-    replace: `{ logId: 0x1234_5678_9abc, generation: randomLogId() > 0 ? 1 : 1,`,
+    file: 'src/recovery/new-log.ts',
+    find: `logId: randomLogId(), generation: 1,`,
+    replace: `logId: 0x1234_5678_9abc, generation: randomLogId() > 0 ? 1 : 1,`,
     killedBy: { file: STORE_TEST, title: 'the result is a store of its own' },
   },
 ];

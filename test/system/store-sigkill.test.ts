@@ -2,35 +2,16 @@
 // again. Method: a process counts in pages, two at a time, and says each count once it is durable; it is killed with
 // SIGKILL, the store opened, compared, and the next process goes on with it.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { between, seeded } from '../../src/base/random.js';
 import { openPageStore } from '../../src/index.js';
+import { countUntilKilled } from '../support/killed-store.js';
 import { CHILD_PAGES, CHILD_SETTINGS } from '../support/store-child-settings.js';
 import { numberIn } from '../support/store-numbers.js';
 import { inTemporaryDirectory } from '../support/temporary-path.js';
 
-const CHILD = fileURLToPath(new URL('../support/store-child.js', import.meta.url));
 const SEED = Number(process.env.WAL_TEST_SEED ?? 20_261_121);
 const ROUNDS = 4;
-
-/** Runs the process until it has acknowledged so many counts, then kills it; returns what it acknowledged. */
-async function acknowledged(path: string, seed: number, count: number): Promise<Map<number, number>> {
-  const child = spawn(process.execPath, [CHILD, path, String(seed)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const counts = new Map<number, number>();
-  let seen = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [page = 0, value = 0] = line.split(' ').map(Number);
-    if (line !== 'open') counts.set(page, value);
-    seen += 1;
-    if (seen === count) child.kill('SIGKILL');
-  }
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  return counts;
-}
 
 test(`S1 S2: a page store that is killed has every acknowledged transaction (seed ${SEED})`, () =>
   inTemporaryDirectory(async (folder) => {
@@ -38,7 +19,7 @@ test(`S1 S2: a page store that is killed has every acknowledged transaction (see
     const random = seeded(SEED);
     const least = new Map<number, number>();
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const [page, count] of await acknowledged(path, SEED + round, between(random, 30, 150)))
+      for (const [page, count] of await countUntilKilled(path, SEED + round, between(random, 30, 150)))
         least.set(page, count);
       const store = await openPageStore(path, CHILD_SETTINGS);
       const snapshot = await store.snapshot();

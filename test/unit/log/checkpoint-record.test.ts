@@ -32,7 +32,8 @@ test('a record decodes to what was encoded', () => {
   const holders = Object.keys(HOLDER_KIND) as HolderName[];
   const held = holders.map((by): CheckpointRecord => ({ ...RECORD, held: { by, throughSeq: 0 } }));
   const empty: CheckpointRecord = { ...RECORD, store: { sizePages: 0, page1Crc: 0 } };
-  for (const record of [RECORD, FULL, empty, ...held])
+  const backup: CheckpointRecord = { ...RECORD, originLogId: 77 };
+  for (const record of [RECORD, FULL, empty, backup, ...held])
     expect(decodeCheckpointRecord(encodeCheckpointRecord(record))).toEqual(record);
 });
 
@@ -50,9 +51,9 @@ test('every flipped bit and every cut of a record is noticed', () => {
 
 test('an unknown version and a reserved bit are a later version, not damage', () => {
   // What belongs to a flag or a holder that is not there is reserved, too.
-  const reserved = ['version', 'flags', 'page1Crc', 'storePages', 'heldSeq', 'reserved0'] as const;
+  const reserved = ['version', 'flags', 'page1Crc', 'storePages', 'heldSeq'] as const;
   const cases = [...reserved, 'heldBy' as const].map((field) => [RECORD, field] as const);
-  for (const [record, field] of [...cases, [FULL, 'flags'] as const, [FULL, 'reserved0'] as const]) {
+  for (const [record, field] of [...cases, [FULL, 'flags'] as const]) {
     const bytes = encodeCheckpointRecord(record);
     bytes[CHECKPOINT_RECORD.at[field]]! ^= field === 'heldBy' ? 8 : 2;
     new DataView(bytes.buffer).setUint32(
