@@ -5,6 +5,7 @@
 import { crc32c } from '../base/checksum.js';
 import { WalError } from '../base/errors.js';
 import type { CheckpointRecord, StoreIdentity } from '../log/checkpoint-record.js';
+import type { Directory } from '../storage/directory.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import { STORE_SPACE } from './store-pages.js';
@@ -52,6 +53,20 @@ export function requireOwnPageFile(file: PageFile, known: KnownStore): void {
 export function identityOf(record: CheckpointRecord | undefined, lastSeq: number): StoreIdentity | undefined {
   if (record !== undefined) return record.store;
   return lastSeq > 0 ? undefined : { sizePages: 0, page1Crc: 0 };
+}
+
+/**
+ * A checkpoint of one page file lets go of the log of all: those of other spaces would lose their commits.
+ *
+ * @param spaces - of which the log has anything
+ * @throws {WalError} ERR_WAL_WRONG_STORE
+ */
+export function requireOneSpace(spaces: Iterable<number>, log: Directory): void {
+  for (const space of spaces) {
+    if (space === STORE_SPACE) continue;
+    const message = `The log in ${log.path} is of several page files (space ${space}); a page store has one.`;
+    throw new WalError('ERR_WAL_WRONG_STORE', message, { space });
+  }
 }
 
 /** A torn write that made the file longer leaves part of a page (F41); then the log has that page whole. */

@@ -27,7 +27,7 @@ import { isMainThread } from '../thread/thread-connect.js';
 import { VersionIndex } from '../versions/version-index.js';
 import { Wal } from '../wal.js';
 import { connectThread, nodePlace, type StorePlace } from './connect.js';
-import { identityOf, requireExplainedEnd, requireOwnPageFile } from './identity.js';
+import { identityOf, requireExplainedEnd, requireOneSpace, requireOwnPageFile } from './identity.js';
 import { PageStore } from './page-store.js';
 import { ReadOnlyPageStore } from './read-only.js';
 import type { StoreHandle } from './store-handle.js';
@@ -74,7 +74,11 @@ async function startStore(place: OpenPlace, settings: Settings, wal: Wal, adopt:
   const control = new Control(wal.handle.control);
   const lastSeq = control.commitSeqNext.load() - 1;
   const throughSeq = record?.throughSeq ?? 0;
-  requireOneSpace(control, place);
+  const spaces = Array.from({ length: SPACE_COUNT_MAX }, (_, space) => space);
+  requireOneSpace(
+    spaces.filter((space) => control.sizePages(space) > 0),
+    place.log,
+  );
   try {
     const identity = identityOf(record, lastSeq);
     const sizePages = adopt ? pageFile.sizePages() : (identity?.sizePages ?? pageFile.sizePages());
@@ -120,15 +124,6 @@ function openOrCreate(place: StorePlace, settings: Settings, wal: Wal, record: C
     const made = PageFile.openIn(place.pages, place.pageFileName, pageSize, 'create');
     if (settings.fsync !== 'off') made.sync();
     return made;
-  }
-}
-
-/** A checkpoint of one page file lets go of the log of all: those of other spaces would lose their commits. */
-function requireOneSpace(control: Control, { log }: StorePlace): void {
-  for (let space = 0; space < SPACE_COUNT_MAX; space += 1) {
-    if (space === STORE_SPACE || control.sizePages(space) === 0) continue;
-    const message = `The log in ${log.path} is of several page files (space ${space}); a page store has one.`;
-    throw new WalError('ERR_WAL_WRONG_STORE', message, { space });
   }
 }
 
@@ -240,14 +235,16 @@ export async function openPageStore(
 
 async function openReadOnly(place: StorePlace, options: StoreOptions, lock: () => LogLock): Promise<ReadOnlyPageStore> {
   const { adopt, ...settings } = options;
-  const { pageSize, recoveryMemoryBytes } = settingValues(
-    resolveSettings(settings, processEnvironment(), isMainThread, 'store'),
-  );
+  const resolved = resolveSettings(settings, processEnvironment(), isMainThread, 'store');
+  const { pageSize: pageSizeDefault, recoveryMemoryBytes } = settingValues(resolved);
+  const pageSize = resolved.pageSize.source === 'default' ? undefined : pageSizeDefault;
   if (!place.log.exists())
     throw new WalError('ERR_WAL_NOT_FOUND', `${place.log.path} is not there; nothing is opened to be read.`, {});
   const held = lock();
   try {
-    return await ReadOnlyPageStore.open(place, { pageSize, recoveryMemoryBytes, adopt }, () => held.release());
+    return await ReadOnlyPageStore.open(place, { pageSize, pageSizeDefault, recoveryMemoryBytes, adopt }, () =>
+      held.release(),
+    );
   } catch (error) {
     held.release();
     throw error;

@@ -10,14 +10,17 @@ import { type LogScan, refuseDamage, reportOf, scanLog } from '../recovery/scan.
 import { PageFile } from '../storage/page-file.js';
 import { VersionIndex } from '../versions/version-index.js';
 import type { StorePlace } from './connect.js';
-import { identityOf, requireExplainedEnd, requireOwnPageFile } from './identity.js';
+import { identityOf, requireExplainedEnd, requireOneSpace, requireOwnPageFile } from './identity.js';
 import { Snapshot } from './snapshot.js';
 import { STORE_SPACE, StorePages } from './store-pages.js';
 import { versionsMaxOf } from './versions-max.js';
 
 /** Settings of a read-only store. */
 export interface ReadOnlyOptions {
+  /** Required of the store. */
   readonly pageSize?: number | undefined;
+  /** Of a store whose log does not say. */
+  readonly pageSizeDefault: number;
   readonly adopt?: boolean | undefined;
   readonly recoveryMemoryBytes?: number | undefined;
 }
@@ -57,7 +60,8 @@ export class ReadOnlyPageStore {
   static async open(place: StorePlace, options: ReadOnlyOptions, unlock: () => void): Promise<ReadOnlyPageStore> {
     const scan = await scanLog(place.log, options);
     refuseDamage(scan);
-    const pageSize = scan.log.pageBytes ?? options.pageSize ?? 4096;
+    const pageSize = pageSizeOf(scan, options);
+    requireOneSpace(scan.chain.spaces.keys(), place.log);
     const pageFile = PageFile.openIn(place.pages, place.pageFileName, pageSize, 'read');
     const log = new LogReader(place.log);
     try {
@@ -78,6 +82,7 @@ export class ReadOnlyPageStore {
         unlock();
       });
     } catch (error) {
+      log.close();
       pageFile.close();
       throw error;
     }
@@ -131,6 +136,13 @@ function refused(): WalError {
   return invalidArgument('The page store was opened with readOnly; open it without to change anything.');
 }
 
+function pageSizeOf({ log }: LogScan, { pageSize: wanted, pageSizeDefault }: ReadOnlyOptions): number {
+  const pageSize = log.pageBytes ?? wanted ?? pageSizeDefault;
+  if (wanted === undefined || wanted === pageSize) return pageSize;
+  const message = `The log has pages of ${pageSize} bytes; it was to be opened with pages of ${wanted}.`;
+  throw invalidArgument(message, { pageSize, wanted });
+}
+
 /** Indexes the log above the checkpoint, and checks the page file by it. */
 function indexed(place: StorePlace, scan: LogScan, pageFile: PageFile, adopt: boolean) {
   const record: CheckpointRecord | undefined = scan.checkpoint;
@@ -149,7 +161,10 @@ function indexed(place: StorePlace, scan: LogScan, pageFile: PageFile, adopt: bo
   const indexer = new Indexer(place.log, index, { afterSeq, sizes, onSize });
   try {
     // A log that ends below its checkpoint has nothing above it.
-    if (scan.position.nextSeq - 1 > afterSeq) indexer.catchUp(scan.position.epoch);
+    if (scan.position.nextSeq - 1 > afterSeq && indexer.catchUp(scan.position.epoch) === 'full') {
+      const message = `The log in ${place.log.path} has more than ${versionsMax} images. Checkpoint the store first.`;
+      throw new WalError('ERR_WAL_EXHAUSTED', message, { versionsMax });
+    }
   } finally {
     indexer.close();
   }
