@@ -26,6 +26,8 @@ export interface Place {
   lock(): Pick<LogLock, 'release'>;
   /** Whether the flusher gets a thread of its own, which needs a directory of the file system. */
   readonly isThreaded: boolean;
+  /** Refuses what was opened by throwing. */
+  readonly check?: (opened: OpenedLog) => void;
 }
 
 /** The parts of a running log. */

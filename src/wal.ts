@@ -119,6 +119,7 @@ export class Wal extends EventEmitter<WalEvents> {
         pageBytes: resolved.pageSize.source === 'default' ? undefined : settings.pageSize,
         pageBytesDefault: settings.pageSize,
       });
+      place.check?.(opened);
       // A notice from before there is anybody to hear it is in the state already.
       const heard: { wal?: Wal } = {};
       const running = await startLog(place, { ...settings, pageSize: opened.pageBytes }, resolved, opened, (notice) => {

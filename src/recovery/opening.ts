@@ -58,6 +58,8 @@ export interface OpenedLog {
   readonly syncedThrough: number;
   /** Sizes of spaces in pages, as far as the log knows them. */
   readonly sizes: ReadonlyMap<number, number>;
+  /** Spaces of which the log has pages or sizes. */
+  readonly spaces: readonly number[];
   /** Every other log file, ascending by number. */
   readonly olderFiles: readonly OlderFile[];
   /** The newest valid checkpoint record. */
@@ -111,6 +113,7 @@ export async function openLog(directory: Directory, settings: OpenLogSettings): 
     fileBytes: file.fileBytes,
     syncedThrough: file.syncedThrough,
     sizes: scan.chain.sizes,
+    spaces: [...scan.chain.spaces.keys()],
     olderFiles: kept,
     checkpoint: scan.checkpoint,
     checkpointBefore: scan.log.checkpointBefore,

@@ -58,7 +58,7 @@ export function identityOf(record: CheckpointRecord | undefined, lastSeq: number
 /**
  * A checkpoint of one page file lets go of the log of all: those of other spaces would lose their commits.
  *
- * @param spaces - of which the log has anything
+ * @param spaces - of which the log has pages or sizes
  * @throws {WalError} ERR_WAL_WRONG_STORE
  */
 export function requireOneSpace(spaces: Iterable<number>, log: Directory): void {

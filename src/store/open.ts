@@ -8,9 +8,10 @@ import { createCacheMemory } from '../cache/cache-memory.js';
 import { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
 import type { CheckpointerNotice, CheckpointerStart } from '../checkpoint/messages.js';
 import { StoreWords } from '../checkpoint/store-words.js';
-import { Control, SPACE_COUNT_MAX } from '../epoch/control.js';
+import { Control } from '../epoch/control.js';
 import { type CheckpointRecord, readCheckpointSlots } from '../log/checkpoint-record.js';
 import { LOCK_NAME } from '../log/names.js';
+import type { OpenedLog } from '../recovery/opening.js';
 import {
   processEnvironment,
   resolveSettings,
@@ -50,10 +51,9 @@ export interface OpenPlace extends StorePlace {
 /** Opens a store whose files are anywhere. */
 export async function openStoreOn(place: OpenPlace, { adopt = false, ...options }: StoreOptions): Promise<PageStore> {
   const settings = settingValues(resolveSettings(options, processEnvironment(), isMainThread, 'store'));
-  const wal = await Wal.open(
-    { directory: place.log, lock: place.lock, isThreaded: place.isThreaded },
-    logOptions(options),
-  );
+  const { log: directory, lock, isThreaded } = place;
+  const check = ({ spaces }: OpenedLog): void => requireOneSpace(spaces, directory);
+  const wal = await Wal.open({ directory, lock, isThreaded, check }, logOptions(options));
   try {
     return await startStore(place, { ...settings, pageSize: wal.settings.pageSize }, wal, adopt);
   } catch (error) {
@@ -74,11 +74,6 @@ async function startStore(place: OpenPlace, settings: Settings, wal: Wal, adopt:
   const control = new Control(wal.handle.control);
   const lastSeq = control.commitSeqNext.load() - 1;
   const throughSeq = record?.throughSeq ?? 0;
-  const spaces = Array.from({ length: SPACE_COUNT_MAX }, (_, space) => space);
-  requireOneSpace(
-    spaces.filter((space) => control.sizePages(space) > 0),
-    place.log,
-  );
   try {
     const identity = identityOf(record, lastSeq);
     const sizePages = adopt ? pageFile.sizePages() : (identity?.sizePages ?? pageFile.sizePages());

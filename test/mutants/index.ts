@@ -2,6 +2,7 @@
 
 import type { Mutant } from '../support/mutation.js';
 import { ARCHIVE_MUTANTS } from './archive.js';
+import { BACKUP_MUTANTS } from './backup.js';
 import { CACHE_MUTANTS } from './cache.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
@@ -33,4 +34,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...CACHE_MUTANTS,
   ...READER_MUTANTS,
   ...STORE_MUTANTS,
+  ...BACKUP_MUTANTS,
 ];
