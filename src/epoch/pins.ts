@@ -24,11 +24,11 @@ export const PIN_COUNT_MAX = 256;
 
 /** Two words a slot: who holds it (0: free), and one more than the commit it pins through (0: nothing). */
 const SLOT_WORDS = 2;
-/** The two horizons, one line each, then the slots. */
-const HORIZON_LINES = 2;
+/** The two horizons and the end of the slots that were ever used, one line each; then the slots. */
+const HEAD_LINES = 3;
 
 /** Bytes of the region. */
-export const PINS_BYTES = HORIZON_LINES * LINE_BYTES + PIN_COUNT_MAX * SLOT_WORDS * 8;
+export const PINS_BYTES = HEAD_LINES * LINE_BYTES + PIN_COUNT_MAX * SLOT_WORDS * 8;
 
 /** Kinds are the low bits of the word that says who holds a slot. */
 const KIND_STEP = 4;
@@ -49,6 +49,8 @@ export class Pins {
   readonly #slots: BigInt64Array;
   readonly #released: Word64;
   readonly #checkpoint: Word64;
+  /** Slots from here on were never held. Raised before the first one of them is: whoever misses that is seen by P1. */
+  readonly #usedEnd: Word64;
   readonly #onFreed: () => void;
 
   /**
@@ -59,7 +61,8 @@ export class Pins {
     this.#ops = ops;
     this.#released = new Word64(ops, buffer, line);
     this.#checkpoint = new Word64(ops, buffer, line + 1);
-    const offset = (line + HORIZON_LINES) * LINE_BYTES;
+    this.#usedEnd = new Word64(ops, buffer, line + 2);
+    const offset = (line + HEAD_LINES) * LINE_BYTES;
     this.#slots = new BigInt64Array(buffer, offset, PIN_COUNT_MAX * SLOT_WORDS);
     this.#onFreed = onFreed;
   }
@@ -116,7 +119,8 @@ export class Pins {
 
   /** Lets all pins of a thread go that has left or died. Flusher only, so that no id is in use again. */
   releaseAllOf(writerId: number): void {
-    for (let slot = 0; slot < PIN_COUNT_MAX; slot += 1) {
+    const usedEnd = this.#usedEnd.load();
+    for (let slot = 0; slot < usedEnd; slot += 1) {
       if (Math.floor(this.#holder(slot) / KIND_STEP) === writerId) this.#free(slot);
     }
   }
@@ -124,7 +128,8 @@ export class Pins {
   /** The pin with the lowest sequence. */
   oldest(kinds: readonly PinKind[] = KINDS): OldestPin | undefined {
     let oldest: OldestPin | undefined;
-    for (let slot = 0; slot < PIN_COUNT_MAX; slot += 1) {
+    const usedEnd = this.#usedEnd.load();
+    for (let slot = 0; slot < usedEnd; slot += 1) {
       const kind = kindOf(this.#holder(slot));
       const throughSeq = this.#ops.load64(this.#slots, slot * SLOT_WORDS + 1) - 1;
       if (kind === undefined || !kinds.includes(kind) || throughSeq < 0) continue;
@@ -169,6 +174,7 @@ export class Pins {
     const holder = writerId * KIND_STEP + PIN_KIND[kind];
     for (let slot = 0; slot < PIN_COUNT_MAX; slot += 1) {
       if (this.#holder(slot) !== 0) continue;
+      this.#usedEnd.raise(slot + 1);
       if (this.#ops.compareExchange64(this.#slots, slot * SLOT_WORDS, 0, holder) === 0) return slot;
     }
     const message = `${PIN_COUNT_MAX} readers, snapshots and backups are open already; close some.`;

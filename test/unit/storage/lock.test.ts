@@ -239,6 +239,8 @@ describe('the pid file', () => {
     const pid = Number(String(said));
     fs.writeFileSync(path(), holder({ pid }));
     expect(errorOf(() => acquire('pid-file')).code).toBe('ERR_WAL_LOCKED');
+    // Until then it is the shell, which would wait for its child.
+    await vi.waitFor(() => expect(fs.readFileSync(`/proc/${parent.pid}/comm`, 'latin1')).toBe('sleep\n'));
     process.kill(pid, 'SIGKILL');
     await vi.waitFor(() => expect(fs.readFileSync(`/proc/${pid}/stat`, 'latin1')).toContain(') Z '));
     expect(acquire('pid-file').kind).toBe('pid-file');
