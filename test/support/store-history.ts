@@ -32,7 +32,8 @@ export async function makeHistory(folder: string, seed: number): Promise<StoreHi
     cacheBytes: 64 * 1024,
     lanes: 2,
     laneBytes: 64 * 1024,
-    maxLogBytes: 512 * 1024,
+    // Room for an archive that is slower than the writers.
+    maxLogBytes: 8 * 2 ** 20,
     logFileBytes: 64 * 1024,
     checkpointBytes: 128 * 1024,
     archiveDirectory: archive,
