@@ -26,20 +26,21 @@ const TEN: SectorBounds = { sectorsMax: 2, newWriteSectorsMax: 10 };
 const TWO: SectorBounds = { sectorsMax: 2 };
 const SYNCING = ['full', 'normal'] as const;
 
-// `distinctMin` is what a whole run printed.
+// `distinctMin` is what a whole run printed; the three that end in 00 are 3% below what it printed before the log was
+// bounded, and are to be counted again.
 // Minutes on one core; a busy machine takes several times as long.
 const TIMEOUT_MS = 30 * 60_000;
 
 test.each([
-  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TEN, policies: SYNCING, distinctMin: 182_144 },
-  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TEN, policies: SYNCING, distinctMin: 172_410 },
-  { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: SYNCING, distinctMin: 84_055 },
-  { commits: 'three', place: RECYCLED, all: THREE, bounds: TWO, policies: SYNCING, distinctMin: 104_889 },
-  { commits: 'three of a page', place: EMPTY, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 34_059 },
-  { commits: 'three of a page', place: RECYCLED, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 37_967 },
-  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 23_965 },
-  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 100_822 },
-  { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: ['off'], distinctMin: 201_733 },
+  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TEN, policies: SYNCING, distinctMin: 182_658 },
+  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TEN, policies: SYNCING, distinctMin: 170_844 },
+  { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: SYNCING, distinctMin: 85_591 },
+  { commits: 'three', place: RECYCLED, all: THREE, bounds: TWO, policies: SYNCING, distinctMin: 101_700 },
+  { commits: 'three of a page', place: EMPTY, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 34_613 },
+  { commits: 'three of a page', place: RECYCLED, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 36_800 },
+  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 23_669 },
+  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 108_540 },
+  { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: ['off'], distinctMin: 195_600 },
 ] as const)(
   'R1, R9: under $policies, $commits commits, $place.start: no crash state breaks a promise (F28)',
   async ({ commits, place, all, bounds, policies, distinctMin }) => {
