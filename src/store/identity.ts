@@ -4,11 +4,11 @@
 
 import { crc32c } from '../base/checksum.js';
 import { WalError } from '../base/errors.js';
+import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import type { CheckpointRecord, StoreIdentity } from '../log/checkpoint-record.js';
 import type { Directory } from '../storage/directory.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
-import { STORE_SPACE } from './store-pages.js';
 
 /** What is known of the page file from the log. */
 export interface KnownStore {

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { createCacheMemory } from '../cache/cache-memory.js';
+import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
 import type { CheckpointerNotice, CheckpointerStart } from '../checkpoint/messages.js';
 import { StoreWords } from '../checkpoint/store-words.js';
@@ -32,7 +33,6 @@ import { identityOf, requireExplainedEnd, requireOneSpace, requireOwnPageFile } 
 import { PageStore } from './page-store.js';
 import { ReadOnlyPageStore } from './read-only.js';
 import type { StoreHandle } from './store-handle.js';
-import { STORE_SPACE } from './store-pages.js';
 import { StoreThread } from './store-thread.js';
 import { versionsMaxOf } from './versions-max.js';
 

@@ -2,6 +2,7 @@
 // brought up or removed (design/page-store.md, "Read-only").
 
 import { invalidArgument, WalError } from '../base/errors.js';
+import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import { Indexer } from '../follow/indexer.js';
 import { LogReader } from '../follow/log-reader.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
@@ -12,7 +13,7 @@ import { VersionIndex } from '../versions/version-index.js';
 import type { StorePlace } from './connect.js';
 import { identityOf, requireExplainedEnd, requireOneSpace, requireOwnPageFile } from './identity.js';
 import { Snapshot } from './snapshot.js';
-import { STORE_SPACE, StorePages } from './store-pages.js';
+import { StorePages } from './store-pages.js';
 import { versionsMaxOf } from './versions-max.js';
 
 /** Settings of a read-only store. */

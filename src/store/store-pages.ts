@@ -3,6 +3,7 @@
 
 import { WalError } from '../base/errors.js';
 import type { PageSource } from '../cache/shared-page-cache.js';
+import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import { type LogReader, readLiveImage } from '../follow/log-reader.js';
 import type { PageFile } from '../storage/page-file.js';
 import type { VersionIndex } from '../versions/version-index.js';
@@ -21,9 +22,6 @@ export interface StorePagesParts {
   lastSeq(): number;
   readonly timeoutMs: number;
 }
-
-/** The space of the page file. */
-export const STORE_SPACE = 0;
 
 /** The newest images, and those as of a sequence. */
 export class StorePages implements PageSource {

@@ -4,6 +4,7 @@
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { SharedPageCache } from '../cache/shared-page-cache.js';
+import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import { STORE_STATE, type StoreWords } from '../checkpoint/store-words.js';
 import { Commit } from '../commit.js';
 import { type Control, STATE } from '../epoch/control.js';
@@ -15,7 +16,7 @@ import type { WalWriter } from '../writer.js';
 import { cachedPagesAbove } from './cached-pages.js';
 import { PageLatches } from './page-latches.js';
 import type { StoreHandle } from './store-handle.js';
-import { STORE_SPACE, StorePages } from './store-pages.js';
+import { StorePages } from './store-pages.js';
 import type { TransactionHost, TransactionWork } from './transaction.js';
 
 /** How long a wait for the index sleeps before it looks whether there still is a log and a checkpointer. */
