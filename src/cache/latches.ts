@@ -3,7 +3,7 @@
 
 import { assert } from '../base/assert.js';
 import { type CacheWords, FRAME_STRIDE, FRAME_WORDS } from './cache-memory.js';
-import { exclusiveOf, FREE, isExclusive, shareOf } from './latch-word.js';
+import { exclusiveOf, FREE, holdersOf, isExclusive, shareOf } from './latch-word.js';
 
 /** Latches by frame; the record behind the last frame is the size latch. */
 export class Latches {
@@ -87,13 +87,26 @@ export class Latches {
     return this.#words.load(FRAME_STRIDE * frame + FRAME_WORDS.claim) !== 0;
   }
 
-  /** Claims the latch unless another session does. */
+  /** Claims the latch unless another session does; true also if this session claims it already. */
   tryClaim(frame: number): boolean {
-    return this.#words.exchangeIf(FRAME_STRIDE * frame + FRAME_WORDS.claim, 0, this.#claimant);
+    const found = this.#words.load(FRAME_STRIDE * frame + FRAME_WORDS.claim);
+    return found === this.#claimant || (found === 0 && this.#exchangeClaim(frame, 0));
+  }
+
+  /** Takes the claim over from a session that does not share the latch, for this one, which does. */
+  tryTakeClaim(frame: number): boolean {
+    const claimant = this.claimant(frame);
+    const word = this.word(frame);
+    if (claimant === undefined || !this.isShared(word) || holdersOf(word).includes(claimant)) return false;
+    return this.#exchangeClaim(frame, claimant + 1);
   }
 
   unclaim(frame: number): void {
     this.#words.exchangeIf(FRAME_STRIDE * frame + FRAME_WORDS.claim, this.#claimant, 0);
+  }
+
+  #exchangeClaim(frame: number, expected: number): boolean {
+    return this.#words.exchangeIf(FRAME_STRIDE * frame + FRAME_WORDS.claim, expected, this.#claimant);
   }
 
   #exchange(frame: number, expected: number, replacement: number): boolean {

@@ -196,8 +196,8 @@ export class SharedPageCache {
       const answer = this.#excludeFrame(frame, pageNumber);
       if (answer !== NO_FRAME.busy) return answer;
       assert(!this.#latches.isExclusive(frame), ONCE);
-      if (this.#latches.tryClaim(frame)) claimed = frame;
-      else if (claimed !== frame && this.#isDeadlocked(frame)) return NO_FRAME.deadlocked;
+      if (this.#latches.tryClaim(frame) || this.#takesClaimOver(frame)) claimed = frame;
+      else if (this.#isDeadlocked(frame)) return NO_FRAME.deadlocked;
       return answer;
     };
     try {
@@ -205,6 +205,14 @@ export class SharedPageCache {
     } finally {
       unclaim();
     }
+  }
+
+  /** Two that upgrade one page find each other by its claim, so the claim cannot stay with one that does not share it. */
+  #takesClaimOver(frame: number): boolean {
+    if (!this.#latches.tryTakeClaim(frame)) return false;
+    // The other may have come to share the page since it was looked at, and wait to upgrade it: it must look again (K4).
+    this.#announce(frame);
+    return true;
   }
 
   /** Whether this session shares the page, and another that shares it, too, waits for it to be alone. */

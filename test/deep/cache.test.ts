@@ -13,6 +13,16 @@ test('K2, K4: two readers and a writer of one page wait for each other and are w
   });
 });
 
+test('K2, K4: two that upgrade one page find each other, whoever else claims it', async () => {
+  await exploreCache({
+    name: 'two upgraders and a writer',
+    frames: 1,
+    cached: [1],
+    sessions: [{ acts: [['upgrade', 1]] }, { acts: [['upgrade', 1]] }, { acts: [['overwrite', 1]] }],
+    statesMin: 7_509_027,
+  });
+});
+
 test('K1, K5, K6: a page whose loader dies is loaded by who waits for it', async () => {
   await exploreCache({
     name: 'the death of a loader',

@@ -107,9 +107,16 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   {
     name: 'the second of two upgraders waits for its time to be over',
     file: 'src/cache/shared-page-cache.ts',
-    find: `else if (claimed !== frame && this.#isDeadlocked(frame)) return NO_FRAME.deadlocked;`,
+    find: `else if (this.#isDeadlocked(frame)) return NO_FRAME.deadlocked;`,
     replace: ``,
     killedBy: { file: INTERLEAVING_TEST, title: 'K2, K4: of two that upgrade one page' },
+  },
+  {
+    name: 'K4: two upgraders do not find each other behind the claim of a third session',
+    file: 'src/cache/shared-page-cache.ts',
+    find: ` || this.#takesClaimOver(frame)`,
+    replace: ``,
+    killedBy: { file: UNIT_TEST, title: 'K4: of two upgrades, while a third session claims the page' },
   },
   {
     name: 'K5: the reap leaves claims',

@@ -135,6 +135,25 @@ describe('an upgrade', () => {
   });
 });
 
+test('K4: of two upgrades, while a third session claims the page, one is refused at once, and then all go on', () => {
+  const { other, withWait } = rig();
+  const ends: unknown[] = [];
+  const upgrader = withWait(0, () => {
+    ends.push(errorOf(() => other.latchExclusive(1, Number.POSITIVE_INFINITY)).code);
+    other.unlatchShared(frame);
+  });
+  const third = withWait(2, () => {
+    expect(upgrader.latchExclusive(1, 1000)).toBe(frame);
+    ends.push('upgraded');
+    upgrader.unlatchExclusive(frame);
+  });
+  const frame = upgrader.latchShared(1, SHORT_MS);
+  other.latchShared(1, SHORT_MS);
+  expect(third.latchExclusive(1, 1000)).toBe(frame);
+  third.unlatchExclusive(frame);
+  expect(ends).toEqual(['ERR_WAL_DEADLOCK', 'upgraded']);
+});
+
 test('K4: a reader lets a writer that waits go first, but for a few milliseconds only', () => {
   const { memory, source, other, withWait } = rig();
   const waits: number[] = [];
