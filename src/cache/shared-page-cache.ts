@@ -207,10 +207,10 @@ export class SharedPageCache {
     }
   }
 
-  /** Two that upgrade one page find each other by its claim, so the claim cannot stay with one that does not share it. */
+  /** Upgraders of a page find each other by its claim, so that cannot stay with one that does not share the page. */
   #takesClaimOver(frame: number): boolean {
     if (!this.#latches.tryTakeClaim(frame)) return false;
-    // The other may have come to share the page since it was looked at, and wait to upgrade it: it must look again (K4).
+    // The other may have come to share the page meanwhile, and wait to upgrade it: it must look again (K4).
     this.#announce(frame);
     return true;
   }

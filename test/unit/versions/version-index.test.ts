@@ -32,7 +32,10 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
     },
     {
       weight: 1,
-      arbitrary: fc.record({ kind: fc.constant('release' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      arbitrary: fc.record({
+        kind: fc.constant('release' as const),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+      }),
     },
   ),
   { maxLength: 60 },
