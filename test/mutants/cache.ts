@@ -88,7 +88,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     find: `      // Readers may sleep because of the claim alone.
       this.#announce(claimed);`,
     replace: ``,
-    killedBy: { file: INTERLEAVING_TEST, title: 'K2, K4: of two that upgrade one page' },
+    killedBy: { file: UNIT_TEST, title: 'K4: a writer that gives up wakes those who wait' },
   },
   {
     name: 'K4: courtesy to a writer has no end',

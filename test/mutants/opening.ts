@@ -39,8 +39,8 @@ export const OPENING_MUTANTS: readonly Mutant[] = [
     find: `  if (startSeq <= (log.checkpointBefore?.throughSeq ?? 0) + 1) writeCheckpointRecord`,
     replace: `  if (startSeq >= 0 || log.checkpointBefore) writeCheckpointRecord`,
     killedBy: {
-      file: 'test/crash/crash-states.test.ts',
-      title: "R1, R9: under 'full' no crash state breaks a promise",
+      file: 'test/unit/flusher/checkpoints.test.ts',
+      title: 'C2: the one record that is left is not lost by a crash while it is made durable',
     },
   },
   {

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import type { WalError } from '../../../src/base/errors.js';
 import { CacheWords } from '../../../src/cache/cache-memory.js';
+import { shareOf } from '../../../src/cache/latch-word.js';
 import { Latches } from '../../../src/cache/latches.js';
 import { reapSession } from '../../../src/cache/reap.js';
 import { type PageSource, SharedPageCache } from '../../../src/cache/shared-page-cache.js';
@@ -136,8 +137,11 @@ describe('an upgrade', () => {
 });
 
 test('K4: of two upgrades, while a third session claims the page, one is refused at once, and then all go on', () => {
-  const { other, withWait } = rig();
+  const { withWait } = rig();
   const ends: unknown[] = [];
+  const other = withWait(1, () => {
+    throw new Error('it waits');
+  });
   const upgrader = withWait(0, () => {
     ends.push(errorOf(() => other.latchExclusive(1, Number.POSITIVE_INFINITY)).code);
     other.unlatchShared(frame);
@@ -152,6 +156,18 @@ test('K4: of two upgrades, while a third session claims the page, one is refused
   expect(third.latchExclusive(1, 1000)).toBe(frame);
   third.unlatchExclusive(frame);
   expect(ends).toEqual(['ERR_WAL_DEADLOCK', 'upgraded']);
+});
+
+test('K4: a writer that gives up wakes those who wait because of its claim', () => {
+  const { cache, third, memory } = rig();
+  const frame = cache.latchShared(1, SHORT_MS);
+  const turn = new CacheWords(memory, atomics).turnOf(0);
+  turn.enter(shareOf(1));
+  const before = turn.load();
+  expect(errorOf(() => third.latchExclusive(1, SHORT_MS)).code).toBe('ERR_WAL_DEADLOCK');
+  expect(turn.load()).not.toBe(before);
+  turn.leave(shareOf(1));
+  cache.unlatchShared(frame);
 });
 
 test('K4: a reader lets a writer that waits go first, but for a few milliseconds only', () => {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { readCheckpointSlots, writeCheckpointRecord } from '../../../src/log/checkpoint-record.js';
 import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../../../src/log/codec.js';
 import { logFileName } from '../../../src/log/names.js';
+import type { Directory } from '../../../src/storage/directory.js';
 import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
 import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
 import type { Wal } from '../../../src/wal.js';
@@ -20,8 +21,18 @@ async function append(wal: Wal, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) await (await wal.connect().appendAsync(COMMIT)).durable();
 }
 
-function newest(directory: MemoryDirectory) {
+function newest(directory: Directory) {
   return readCheckpointSlots(directory).newest;
+}
+
+/** Spoils the newest checkpoint record, if there is one. */
+function damageNewest(directory: Directory): void {
+  const record = newest(directory);
+  if (record === undefined) return;
+  const file = directory.open(`checkpoint-${record.generation % 2}`, 'write');
+  file.write([new Uint8Array(64).fill(0xd1)], 0);
+  file.sync();
+  file.close();
 }
 
 /** Opens a log with several files, and takes a checkpoint that lets go all but the newest. */
@@ -115,6 +126,28 @@ describe('a checkpoint record that is not on disk', () => {
           expect(recovery.lastSeq, label).toBe(24);
           expect(recovery.firstSeq, label).toBeLessThanOrEqual((recovery.checkpointUsed ?? 0) + 1);
         }
+        // C2: the other record is enough, because files went behind both.
+        const damaged = disk.crashPoint().lost().disk();
+        damageNewest(damaged);
+        expect((await openWalOn(damaged, OPTIONS)).recovery.lastSeq, `${name}, damaged`).toBe(24);
+      }
+    }
+  });
+
+  test('C2: the one record that is left is not lost by a crash while it is made durable', async () => {
+    const directory = new SimulatedDirectory();
+    const wal = await written(directory);
+    await wal.checkpoint({ throughSeq: THROUGH });
+    await wal.close();
+    damageNewest(directory);
+    const { throughSeq } = newest(directory)!;
+    const left = directory.crashPoint().kept().disk();
+    const points = await crashPointsOf(left, () => openWalOn(left, OPTIONS));
+    for (const [round, point] of points.slice(0, 6).entries()) {
+      for (const state of point.states({ sectorsMax: 2 })) {
+        const { recovery } = await openWalOn(state.disk(), OPTIONS);
+        const label = `operation ${round + 1} of an opening, ${state.label}`;
+        expect(recovery, label).toMatchObject({ lastSeq: 24, checkpointUsed: throughSeq });
       }
     }
   });
