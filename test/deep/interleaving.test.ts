@@ -52,6 +52,6 @@ test('I7: a commit that is waited for as durable is synced, however the flusher 
   await exploreLoop('one application that waits for a sync', {
     writers: [{ lane: 0, values: [1], waits: 'durable' }],
     fsync: 'full',
-    statesMin: 1,
+    statesMin: 16_240,
   });
 });
