@@ -20,6 +20,7 @@ export interface Settings {
   readonly maxFlushDelayMs: number;
   readonly maxParallelCommitBytes: number;
   readonly syncBytes: number;
+  readonly helperLaneBudget: number;
   readonly maxLogBytes: number;
   readonly logFileBytes: number;
   readonly checkpointBytes: number;
@@ -173,9 +174,20 @@ export const SETTINGS: readonly SettingRow[] = [
     variable: 'LANEWAL_SYNC_BYTES',
     unit: 'bytes',
     defaultWords: '8 MiB',
-    effect: 'Unsynced bytes that force a sync under normal.',
+    effect:
+      'Unsynced bytes that force a sync under normal, and that may be written at most while another is under way.',
     rule: bytes(4 * KIB, 2 ** 40),
     fallback: fixed(8 * MIB),
+  },
+  {
+    name: 'helperLaneBudget',
+    scope: 'log',
+    variable: 'LANEWAL_HELPER_LANES',
+    unit: 'flushes',
+    defaultWords: '2',
+    effect: 'Flushes in flight at once: with 2, epochs are written while one of 512 KiB or more is synced.',
+    rule: { kind: 'number', min: 1, max: 2 },
+    fallback: fixed(2),
   },
   {
     name: 'maxLogBytes',

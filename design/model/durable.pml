@@ -4,7 +4,7 @@
  * Laws are looked at in the moment of the crash, and again behind a second one.
  *
  * Scope, by -D: EPOCHS (epochs written), NORMAL (policy `normal`: a sync comes when it comes, and not with each
- * epoch), OFF (policy `off`). The log goes on in a new file at most once, before any epoch. */
+ * epoch), OFF (policy `off`), OVERLAPPED (epochs are written while a sync is under way). The log goes on in a new file at most once, before any epoch. */
 
 #include "laws.pml"
 
@@ -93,6 +93,49 @@ inline sync() {
 #endif
 }
 
+#ifdef OVERLAPPED
+/* LogWriter.startSync: covers what is written by now. It may fail at any moment, and is told of that at its end. */
+inline failUnderWay() {
+    atomic {
+        hasFailed = true; isUnderWayFailed = true;
+        for (at : 1 .. underWay) {
+            if
+            :: segment[at] == CACHED && fileOf[at] == file -> segment[at] = CLEAN
+            :: else
+            fi
+        }
+        at = 0
+    }
+}
+
+inline endUnderWay() {
+    atomic {
+        if
+        :: isUnderWayFailed -> state = STATE_failed
+        :: else ->
+            for (at : 1 .. underWay) {
+                if
+                :: segment[at] == CACHED && fileOf[at] == file -> segment[at] = SYNCED
+                :: else
+                fi
+            }
+            at = 0;
+            syncedThrough = underWay
+        fi
+    }
+    if
+    :: state == STATE_failed -> goto over
+    :: else
+    fi;
+#ifdef SYNC_COVERS_LATER_WRITES
+    moveDurable(epoch);
+#else
+    moveDurable(underWay);
+#endif
+    atomic { underWay = 0 }
+}
+#endif
+
 /* LogWriter.#rotate: what the old file holds is durable before the log goes on elsewhere. */
 inline rotate() {
 #if !defined(OFF) && !defined(OLD_FILE_IS_NOT_SYNCED)
@@ -110,13 +153,25 @@ inline rotate() {
 proctype Flusher() {
     byte at;
     bool hasFailed, isUnsynced;
+    /* The last epoch that the sync under way covers; 0 without one. */
+    byte underWay;
+    bool isUnderWayFailed;
 
     { skip;
     do
-    :: epoch == EPOCHS && !isUnsynced -> break
+    :: epoch == EPOCHS && !isUnsynced && underWay == 0 -> break
+#ifdef OVERLAPPED
+    :: underWay != 0 && !hasFailed -> failUnderWay()
+    :: underWay != 0 -> endUnderWay()
+#endif
     :: epoch < EPOCHS ->
         if
-        :: file == 1 -> rotate()
+#ifdef TWO_SYNCS_AT_A_TIME
+        :: file == 1 -> rotate(); underWay = 0
+#else
+        /* The log does not leave a file that is being synced. */
+        :: file == 1 && underWay == 0 -> rotate()
+#endif
         :: true
         fi;
         /* Flush 2. A write is not atomic (A3). */
@@ -136,6 +191,13 @@ proctype Flusher() {
         isUnsynced = false;
 #endif
         /* Flush 4. */
+#ifdef OVERLAPPED
+        if
+        :: underWay == 0 -> atomic { underWay = epoch; isUnsynced = false }
+        :: true
+        fi;
+        goto later;
+#endif
 #ifdef NORMAL
         if
         :: true -> goto later
@@ -149,8 +211,12 @@ proctype Flusher() {
 #endif
 later:
         skip
-#ifdef NORMAL
+#if defined(NORMAL) || defined(OVERLAPPED)
+#ifdef TWO_SYNCS_AT_A_TIME
     :: isUnsynced ->
+#else
+    :: isUnsynced && underWay == 0 ->
+#endif
         sync();
         atomic { syncedThrough = epoch; isUnsynced = false }
         moveDurable(epoch)

@@ -7,7 +7,10 @@ import { monotonicMs } from '../base/clock.js';
 import { type Control, SLEEP } from '../epoch/control.js';
 import type { Flusher, NextStep } from './flusher.js';
 
-/** The event loop turns at least this often while there is work without end; ports and requests wait for it. */
+/**
+ * The event loop turns at least this often while there is work without end; ports and requests wait for it. With a sync
+ * under way it turns after each step: nothing else tells of its end.
+ */
 const TURN_MS = 5;
 /**
  * How long the flusher looks at the demand word before it sleeps: a writer that commits again at once finds it awake.
@@ -40,10 +43,10 @@ export class FlusherLoop {
       const now = monotonicMs();
       const next = this.#flusher.step(now);
       if (next.kind === 'ended') return;
-      if (next.kind === 'sleep' && !this.#spin(demand, next)) {
+      if (next.kind === 'sleep' && (this.#flusher.isSyncing || !this.#spin(demand, next))) {
         await this.#sleep(next);
         turnedMs = monotonicMs();
-      } else if (now - turnedMs > TURN_MS) {
+      } else if (this.#flusher.isSyncing || now - turnedMs > TURN_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         turnedMs = monotonicMs();
       }

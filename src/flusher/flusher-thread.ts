@@ -97,6 +97,7 @@ export class FlusherThread {
     this.#flusher = new Flusher(this.#control, this.#flusherLanes, this.#log, settings, start.isTicking, {
       stalled: (error) => this.#tell({ kind: 'stalled', error: error.toWire() }),
       resumed: () => this.#tell({ kind: 'resumed' }),
+      synced: () => this.#loop.poke(),
       failed: (error) => this.#tell({ kind: 'failed', error: error.toWire() }),
       makeRoom: () => this.#makeRoom(),
       whyFull: (error) => this.#whyFull(error),
@@ -186,7 +187,9 @@ export class FlusherThread {
   }
 
   /** Goes on in a new file; one that holds nothing a checkpoint does not cover is let go at once. */
-  #leaveFile(): void {
+  async #leaveFile(): Promise<void> {
+    await this.#log.untilAtRest();
+    if (this.#control.hasEnded()) throw this.#flusher.endedError();
     try {
       this.#log.leaveFile();
     } catch (thrown) {

@@ -5,24 +5,25 @@
 
 import { type ErrorCode, toWalError, WalError } from '../base/errors.js';
 import { type Control, SLEEP, STATE } from '../epoch/control.js';
+import type { LogPosition } from '../log/codec.js';
 import type { LogWriter } from '../log/log-writer.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
 import { EpochCounts } from './epoch-counts.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
+import { type SyncSettings, Syncs } from './syncs.js';
 
 /** The settings that the flusher uses. */
-export interface FlusherSettings {
-  readonly fsync: 'full' | 'normal' | 'off';
-  readonly epochIntervalMs: number;
+export interface FlusherSettings extends SyncSettings {
   readonly maxFlushDelayMs: number;
   readonly maxParallelCommitBytes: number;
-  readonly syncBytes: number;
 }
 
 /** What the flusher tells its host. */
 export interface FlusherEvents {
   stalled(error: WalError): void;
   resumed(): void;
+  /** A sync has ended, and the next step may do what waited for that. */
+  synced(): void;
   failed(error: WalError): void;
   /** The log is at its bound: lets files go that nobody needs, and says whether there were any. */
   makeRoom(): boolean;
@@ -69,13 +70,12 @@ export class Flusher {
   readonly #requests: FlushRequest[] = [];
   readonly #scratch = new SegmentScratch();
   readonly #counts: EpochCounts;
+  readonly #syncs: Syncs;
   #isTicking: boolean;
   #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
   /** When the oldest unsealed commit was first seen, and the first demand for one; undefined while there is none. */
   #unsealedSinceMs: number | undefined;
   #demandedSinceMs: number | undefined;
-  #unsyncedSinceMs: number | undefined;
-  #unsyncedBytes = 0;
   /** Set when a sync has happened that no mark on disk tells of yet. */
   #markDueMs: number | undefined;
   #stallRetryMs: number | undefined;
@@ -101,6 +101,15 @@ export class Flusher {
     this.#settings = settings;
     this.#isTicking = isTicking;
     this.#events = events;
+    this.#syncs = new Syncs(control, log, settings, {
+      synced: (through) => this.#onSynced(through),
+      failed: (thrown) => this.fail(toWalError(thrown, 'sync the log')),
+    });
+  }
+
+  /** Whether a sync is under way; its end is told while the event loop turns, by {@link FlusherEvents.synced}. */
+  get isSyncing(): boolean {
+    return this.#syncs.isUnderWay;
   }
 
   /** Whether epochs are sealed and synced by time, too. */
@@ -203,6 +212,7 @@ export class Flusher {
       return false;
     }
     this.#unsealedSinceMs ??= nowMs;
+    if (this.#syncs.isUnderWay) return this.#syncs.isWorthWriting(this.#lanes.stagedBytes());
     if (this.#requests.length > 0 || this.#closing !== undefined) return true;
     if (this.#control.demandSeq.load() >= first) {
       this.#demandedSinceMs ??= nowMs;
@@ -231,48 +241,38 @@ export class Flusher {
   #write(nowMs: number): void {
     if (this.#pending === undefined) return;
     const { sealed, segment } = this.#pending;
+    // The log does not leave a file that is being synced.
+    if (this.#syncs.isUnderWay && this.#log.needsNewFile(segment.segmentBytes)) return;
     this.#log.append(segment);
     this.#pending = undefined;
     this.#lanes.release(sealed);
     this.#counts.add(sealed, segment.segmentBytes);
     this.#control.writtenSeq.store(segment.endSeq - 1);
-    if (this.#settings.fsync === 'off') {
-      this.#moveDurable();
-    } else {
-      this.#unsyncedSinceMs ??= nowMs;
-      this.#unsyncedBytes += segment.segmentBytes;
-    }
+    if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);
+    else this.#syncs.wrote(segment.segmentBytes, nowMs);
     // Also tells those who wait for space.
     this.#control.writtenTurn.announce();
   }
 
-  #isSyncDue(nowMs: number): boolean {
-    if (this.#settings.fsync === 'off' || this.#unsyncedSinceMs === undefined) return false;
-    if (this.#settings.fsync === 'full') return true;
-    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
-    if (this.#unsyncedBytes >= this.#settings.syncBytes) return true;
-    // Without a ticker nobody else would sync what somebody waits for.
-    if (!this.#isTicking) return this.#control.demandSeq.load() > this.#control.durableSeq.load();
-    return nowMs >= this.#unsyncedSinceMs + this.#settings.epochIntervalMs;
-  }
-
   #syncIfDue(nowMs: number): void {
-    if (this.#isSyncDue(nowMs)) this.#sync(nowMs);
+    const isAsked = this.#requests.length > 0 || this.#closing !== undefined;
+    if (this.#syncs.syncIfDue(nowMs, isAsked, this.#isTicking)) {
+      this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
+    }
     this.#answerRequests();
   }
 
-  #sync(nowMs: number): void {
-    this.#log.sync();
-    this.#unsyncedSinceMs = undefined;
-    this.#unsyncedBytes = 0;
-    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
-    this.#moveDurable();
+  #onSynced(through: LogPosition): void {
+    // Whoever waited was told that the log failed, and not what became of its commit.
+    if (this.#control.hasEnded()) return;
+    this.#moveDurable(through);
+    this.#events.synced();
   }
 
-  /** Only behind the sync that covers them (or, under `off`, the write), and in epoch order by construction. */
-  #moveDurable(): void {
-    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
-    this.#control.durableEpoch.store(this.#log.position.epoch);
+  /** Only behind the sync that covers it (or, under `off`, the write), and in epoch order: one sync at a time. */
+  #moveDurable({ epoch, nextSeq }: LogPosition): void {
+    this.#control.durableSeq.store(nextSeq - 1);
+    this.#control.durableEpoch.store(epoch);
     this.#control.durableTurn.announce();
   }
 
@@ -287,7 +287,7 @@ export class Flusher {
 
   /** Puts on disk, in an idle moment, that the last epoch is synced: after this a hole in it is known to be damage. */
   #markIfIdle(nowMs: number): void {
-    if (!this.#isTicking || this.#markDueMs === undefined || nowMs < this.#markDueMs) return;
+    if (!this.#isTicking || this.#markDueMs === undefined || nowMs < this.#markDueMs || this.isSyncing) return;
     this.#markDueMs = undefined;
     if (this.#control.commitSeqNext.load() > this.#firstUnsealed() || !this.#log.isSynced) return;
     this.#writeMark(false);
@@ -308,7 +308,7 @@ export class Flusher {
   /** Nothing is published or about to be, and all of it is as durable as the policy makes it. */
   #isDrained(): boolean {
     const isEmpty = !this.#lanes.isGuarded() && this.#control.commitSeqNext.load() === this.#firstUnsealed();
-    return isEmpty && this.#pending === undefined && this.#unsyncedSinceMs === undefined;
+    return isEmpty && this.#pending === undefined && this.#syncs.isDone;
   }
 
   #finishClose(): NextStep {
@@ -386,7 +386,7 @@ export class Flusher {
     wakeAt(this.#demandedSinceMs, maxFlushDelayMs);
     if (this.#isTicking) {
       wakeAt(this.#unsealedSinceMs, epochIntervalMs);
-      wakeAt(this.#unsyncedSinceMs, epochIntervalMs);
+      wakeAt(this.#syncs.unsyncedSinceMs, epochIntervalMs);
       wakeAt(this.#markDueMs, 0);
     }
     // Overdue and yet not done: a guard holds it back. Its writer wakes us when it publishes, or it is dead and the

@@ -99,6 +99,7 @@ export class LogWriter {
   #syncedThrough: number;
   /** Whether anything was written behind the last sync: an epoch, or a mark, which later segments are chained to. */
   #hasUnsynced = false;
+  #underWay: Promise<LogPosition> | undefined;
   #wallClockMs = 0;
   #olderFiles: OlderFile[];
   /** Last epoch that a checkpoint was said to cover; files up to it may be gone. */
@@ -164,6 +165,16 @@ export class LogWriter {
     return [...this.#olderFiles.map((file) => ({ ...file, isCurrent: false })), current];
   }
 
+  /** Whether a sync is under way. Until it has ended the log begins no other, and does not leave the file. */
+  get isSyncing(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  /** Whether a segment of that length would stand in a new file. */
+  needsNewFile(segmentBytes: number): boolean {
+    return this.#offset + segmentBytes > this.#fileBytes;
+  }
+
   /**
    * Writes one segment, in a new file if the present one has no room left.
    *
@@ -173,13 +184,19 @@ export class LogWriter {
   append(draft: SegmentDraft): void {
     const { segmentBytes } = draft;
     if (draft.epoch > Number.MAX_SAFE_INTEGER) throw exhausted('epoch', { epoch: this.#position.epoch });
-    if (this.#offset + segmentBytes > this.#fileBytes) this.#rotate(segmentBytes);
+    if (this.needsNewFile(segmentBytes)) this.#rotate(segmentBytes);
     const { pieces, headerCrc, certificateCrc } = draft.encode(this.#place());
     this.#file.write(pieces, this.#offset);
     this.#offset += segmentBytes;
     this.#hasUnsynced = true;
     this.#position = { epoch: draft.epoch, nextSeq: draft.endSeq, headerCrc, certificateCrc };
     this.#events.appended(draft.endSeq, segmentBytes);
+  }
+
+  /** Resolves when no sync is under way. */
+  async untilAtRest(): Promise<void> {
+    // Its failure is told to the flusher.
+    while (this.#underWay !== undefined) await this.#underWay.catch(() => undefined);
   }
 
   /**
@@ -193,11 +210,34 @@ export class LogWriter {
 
   /** Makes everything written durable. Any error is final: a second sync would prove nothing (A5). */
   sync(): void {
-    assert(this.#sync, 'nothing is synced under policy off');
+    this.#assertMaySync();
     this.#file.sync();
-    this.#syncedThrough = this.#position.epoch;
     this.#hasUnsynced = false;
-    this.#events.synced();
+    this.#noteSynced(this.#position);
+  }
+
+  /**
+   * The same while the log goes on: covers what was written before the call.
+   *
+   * Of two syncs of one file at a time only one would be told of an error, so the next one has to wait (A5).
+   * @returns the position that is durable now
+   */
+  startSync(): Promise<LogPosition> {
+    this.#assertMaySync();
+    const through = this.#position;
+    this.#hasUnsynced = false;
+    const ended = (): void => {
+      this.#underWay = undefined;
+    };
+    const synced = this.#file
+      .startSync()
+      .finally(ended)
+      .then(() => {
+        this.#noteSynced(through);
+        return through;
+      });
+    this.#underWay = synced;
+    return synced;
   }
 
   /** A last epoch of which every commit is at or below `throughSeq`; at least what {@link release} lets go by it. */
@@ -233,8 +273,21 @@ export class LogWriter {
     }
   }
 
+  /** Closes the file. A sync under way is let end first: the descriptor's number might become another file's. */
   close(): void {
-    this.#file.close();
+    if (this.#underWay === undefined) this.#file.close();
+    // Only a log that has failed closes then, and trusts its file no more.
+    else void this.#underWay.then(() => this.#file.close()).catch(() => this.#file.close());
+  }
+
+  #assertMaySync(): void {
+    assert(this.#sync, 'nothing is synced under policy off');
+    assert(!this.isSyncing, 'one sync at a time');
+  }
+
+  #noteSynced({ epoch }: LogPosition): void {
+    this.#syncedThrough = epoch;
+    this.#events.synced();
   }
 
   #place(): SegmentPlace {
@@ -255,6 +308,7 @@ export class LogWriter {
 
   /** Leaves the present file for a new one with room for `segmentBytes`. */
   #rotate(segmentBytes: number): void {
+    assert(!this.isSyncing, 'the log does not leave a file that is being synced');
     // What the old file holds is durable before the log goes on elsewhere: later syncs only cover the new file. Marks
     // too: the new file is chained to the last segment, whatever it is.
     if (this.#sync && this.#hasUnsynced) this.sync();

@@ -34,6 +34,8 @@ export interface SimulatedDiskOptions {
   readonly capacityBytes?: number | undefined;
   /** At most this many bytes are read or written by one call, the rest by more calls; default all (A7). */
   readonly callBytesMax?: number | undefined;
+  /** Syncs that are begun (`startSync`) end when {@link SimulatedDirectory.endSyncs} says so; default at once. */
+  readonly holdsSyncs?: boolean | undefined;
 }
 
 /** An operation that changes something, before it is done. */
@@ -74,6 +76,8 @@ export class SimulatedDirectory implements Directory {
   callBytesMax: number;
   /** Called before each operation that changes something; the place to take a {@link crashPoint}. */
   onOperation: (operation: DiskOperation) => void = () => undefined;
+  readonly #holdsSyncs: boolean;
+  readonly #heldSyncs: (() => void)[] = [];
   readonly #faults = new Faults();
   #names: Map<string, Inode>;
   #syncedNames: ReadonlyMap<string, Inode>;
@@ -89,6 +93,7 @@ export class SimulatedDirectory implements Directory {
     this.path = options.path ?? 'simulated:';
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
     this.callBytesMax = options.callBytesMax ?? Number.POSITIVE_INFINITY;
+    this.#holdsSyncs = options.holdsSyncs ?? false;
     this.#isThere = contents !== undefined;
     this.#isEntrySynced = contents?.isEntrySynced ?? false;
     this.#syncedNames = contents?.syncedNames ?? new Map();
@@ -130,6 +135,16 @@ export class SimulatedDirectory implements Directory {
   crashAt(operation: number, when: 'before' | 'during' = 'before'): void {
     this.#crashAt = operation;
     this.#isCrashDuring = when === 'during';
+  }
+
+  /** Syncs that were begun and have not ended. */
+  get syncsHeld(): number {
+    return this.#heldSyncs.length;
+  }
+
+  /** Ends the `count` oldest of the syncs that are held; default all. What waits for them goes on a turn later. */
+  endSyncs(count = this.#heldSyncs.length): void {
+    for (const end of this.#heldSyncs.splice(0, count)) end();
   }
 
   /** What cache and disk hold at this instant, and with it all that a crash could leave. */
@@ -228,6 +243,15 @@ export class SimulatedDirectory implements Directory {
     if (number === this.#crashAt) throw this.#crashed();
     this.done.push(`${kind} ${name}${more}`.trim());
     return result as T;
+  }
+
+  /** @internal Does what a sync that was begun does, at its end. */
+  whenSyncEnds(sync: () => void): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      if (this.#holdsSyncs) this.#heldSyncs.push(resolve);
+      else resolve();
+    });
+    return ended.then(sync);
   }
 
   /** @internal Throws if a fault says so. */

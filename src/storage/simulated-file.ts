@@ -46,15 +46,13 @@ export class SimulatedFile implements LogFile {
   }
 
   sync(): void {
-    const inode = this.#opened();
-    attemptSync('sync the file', this.#path, () => {
-      const onFailure = (): void => inode.failSync();
-      this.#directory.operate('sync', this.name, () => inode.sync(), '', onFailure);
-    });
+    this.#sync();
   }
 
-  async startSync(): Promise<void> {
-    this.sync();
+  startSync(): Promise<void> {
+    // What is written from here on it does not cover.
+    const { changes } = this.#opened();
+    return this.#directory.whenSyncEnds(() => this.#sync(changes));
   }
 
   size(): number {
@@ -81,6 +79,14 @@ export class SimulatedFile implements LogFile {
     this.#inode = undefined;
     attemptSync('close the file', this.#path, () => this.#directory.meet('close', this.name));
     this.#directory.done.push(`close ${this.name}`);
+  }
+
+  #sync(covered?: Inode['changes']): void {
+    const inode = this.#opened();
+    attemptSync('sync the file', this.#path, () => {
+      const onFailure = (): void => inode.failSync(covered);
+      this.#directory.operate('sync', this.name, () => inode.sync(covered), '', onFailure);
+    });
   }
 
   #readSome(cache: Inode['cache'], target: Uint8Array, position: number): number {

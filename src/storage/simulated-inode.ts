@@ -50,12 +50,13 @@ export class Inode {
     this.changes = [...this.changes, change];
   }
 
-  sync(): void {
-    this.#settle(madeDurable(this.changes));
+  /** @param covered - the changes that the sync was begun behind; default all */
+  sync(covered?: readonly FileChange[]): void {
+    this.#settle(madeDurable(this.changes, covered));
   }
 
-  failSync(): void {
-    this.changes = madeDoubtful(this.changes);
+  failSync(covered?: readonly FileChange[]): void {
+    this.changes = madeDoubtful(this.changes, covered);
   }
 
   /** Forgets what failed syncs met, as a cache does that believes it written; then it is not on the disk. */
@@ -78,12 +79,21 @@ export function isOptional({ state }: Change): boolean {
   return state !== 'durable';
 }
 
-export function madeDurable<C extends Change>(changes: readonly C[]): readonly C[] {
-  return changes.map((change) => (change.state === 'unsynced' ? { ...change, state: 'durable' } : change));
+export function madeDurable<C extends Change>(changes: readonly C[], covered = changes): readonly C[] {
+  return settled(changes, 'durable', covered);
 }
 
-export function madeDoubtful<C extends Change>(changes: readonly C[]): readonly C[] {
-  return changes.map((change) => (change.state === 'unsynced' ? { ...change, state: 'failed' } : change));
+export function madeDoubtful<C extends Change>(changes: readonly C[], covered = changes): readonly C[] {
+  return settled(changes, 'failed', covered);
+}
+
+function settled<C extends Change>(
+  changes: readonly C[],
+  state: 'durable' | 'failed',
+  covered: readonly C[],
+): readonly C[] {
+  const isMet = (change: C): boolean => change.state === 'unsynced' && covered.includes(change);
+  return changes.map((change) => (isMet(change) ? { ...change, state } : change));
 }
 
 /** The bytes that `changes` make of `base`. */

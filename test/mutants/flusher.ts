@@ -3,6 +3,7 @@
 import type { Mutant } from '../support/mutation.js';
 
 const FLUSHER = 'src/flusher/flusher.ts';
+const SYNCS = 'src/flusher/syncs.ts';
 const LANES = 'src/flusher/lanes.ts';
 const THREAD = 'src/flusher/flusher-thread.ts';
 const RETENTION = 'src/flusher/retention.ts';
@@ -16,33 +17,28 @@ const VOIDS_TEST = 'test/unit/flusher/dead-guards.test.ts';
 
 const FAILED_SYNC = { file: FLUSHER_TEST, title: 'of a sync is final: the log fails and nothing is tried again' };
 const DEAD_JUMBO = { file: REAPING_TEST, title: 'frees the room its jumbo had claimed' };
+const OVERLAP = (title: string) => ({ file: 'test/unit/flusher/overlap.test.ts', title });
 const EVERY_DEATH = { file: REAPING_TEST, title: 'I6: leaves a whole commit, an explained void, or nothing' };
 
 export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'moves the durable mark before the sync',
-    file: FLUSHER,
-    find: `    this.#log.sync();
-    this.#unsyncedSinceMs = undefined;
-    this.#unsyncedBytes = 0;
-    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
-    this.#moveDurable();`,
-    replace: `    this.#moveDurable();
-    this.#log.sync();
-    this.#unsyncedSinceMs = undefined;
-    this.#unsyncedBytes = 0;
-    this.#markDueMs = nowMs + this.#settings.epochIntervalMs;`,
+    file: SYNCS,
+    find: `      this.#log.sync();
+      this.#events.synced(this.#log.position);`,
+    replace: `      this.#events.synced(this.#log.position);
+      this.#log.sync();`,
     killedBy: FAILED_SYNC,
   },
   {
     name: 'goes on after a sync that failed',
-    file: FLUSHER,
-    find: `    this.#log.sync();
-    this.#unsyncedSinceMs = undefined;`,
-    replace: `    try {
-      this.#log.sync();
-    } catch {}
-    this.#unsyncedSinceMs = undefined;`,
+    file: SYNCS,
+    find: `      this.#log.sync();
+      this.#events.synced(this.#log.position);`,
+    replace: `      try {
+        this.#log.sync();
+      } catch {}
+      this.#events.synced(this.#log.position);`,
     killedBy: FAILED_SYNC,
   },
   {
@@ -55,10 +51,7 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
       const isCovered = this.#pending !== undefined && this.#settings.fsync === 'full';
       if (isCovered) this.#log.sync();
       this.#write(nowMs);
-      if (isCovered) {
-        this.#unsyncedSinceMs = undefined;
-        this.#moveDurable();
-      }
+      if (isCovered) this.#moveDurable(this.#log.position);
       this.#syncIfDue(nowMs);`,
     killedBy: { file: ORDERS_TEST, title: 'A1: a mark moves only behind a sync that began behind the write' },
   },
@@ -94,22 +87,14 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     name: 'I7: announces the written turn before the mark moves',
     file: FLUSHER,
     find: `    this.#control.writtenSeq.store(segment.endSeq - 1);
-    if (this.#settings.fsync === 'off') {
-      this.#moveDurable();
-    } else {
-      this.#unsyncedSinceMs ??= nowMs;
-      this.#unsyncedBytes += segment.segmentBytes;
-    }
+    if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);
+    else this.#syncs.wrote(segment.segmentBytes, nowMs);
     // Also tells those who wait for space.
     this.#control.writtenTurn.announce();`,
     replace: `    this.#control.writtenTurn.announce();
     this.#control.writtenSeq.store(segment.endSeq - 1);
-    if (this.#settings.fsync === 'off') {
-      this.#moveDurable();
-    } else {
-      this.#unsyncedSinceMs ??= nowMs;
-      this.#unsyncedBytes += segment.segmentBytes;
-    }`,
+    if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);
+    else this.#syncs.wrote(segment.segmentBytes, nowMs);`,
     killedBy: {
       file: 'test/unit/epoch/orders.test.ts',
       title: 'I7: marks and state move before their turn is announced',
@@ -118,12 +103,12 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'I7: announces the durable turn before the mark moves',
     file: FLUSHER,
-    find: `    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
-    this.#control.durableEpoch.store(this.#log.position.epoch);
+    find: `    this.#control.durableSeq.store(nextSeq - 1);
+    this.#control.durableEpoch.store(epoch);
     this.#control.durableTurn.announce();`,
     replace: `    this.#control.durableTurn.announce();
-    this.#control.durableSeq.store(this.#log.position.nextSeq - 1);
-    this.#control.durableEpoch.store(this.#log.position.epoch);`,
+    this.#control.durableSeq.store(nextSeq - 1);
+    this.#control.durableEpoch.store(epoch);`,
     killedBy: {
       file: 'test/unit/epoch/orders.test.ts',
       title: 'I7: marks and state move before their turn is announced',
@@ -132,17 +117,15 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'normal moves the durable mark with the write',
     file: FLUSHER,
-    find: `    if (this.#settings.fsync === 'off') {
-      this.#moveDurable();`,
-    replace: `    if (this.#settings.fsync !== 'full') {
-      this.#moveDurable();`,
+    find: `if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);`,
+    replace: `if (this.#settings.fsync !== 'full') this.#moveDurable(this.#log.position);`,
     killedBy: { file: SYNC_TEST, title: 'normal syncs epochs together at the tick' },
   },
   {
     name: 'full syncs at the tick only',
-    file: FLUSHER,
-    find: `    if (this.#settings.fsync === 'full') return true;`,
-    replace: ``,
+    file: SYNCS,
+    find: `if (fsync === 'full' || isAsked`,
+    replace: `if (isAsked`,
     killedBy: {
       file: FLUSHER_TEST,
       title: 'a demand seals at once, and only as long as what was demanded is unsealed',
@@ -151,10 +134,8 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a close does not wait for the sync of a log under normal',
     file: FLUSHER,
-    find: `    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
-    if (this.#unsyncedBytes`,
-    replace: `    if (this.#requests.length > 0) return true;
-    if (this.#unsyncedBytes`,
+    find: `const isAsked = this.#requests.length > 0 || this.#closing !== undefined;`,
+    replace: `const isAsked = this.#requests.length > 0;`,
     killedBy: { file: SYNC_TEST, title: 'normal syncs for a flush and for a close' },
   },
   {
@@ -448,5 +429,79 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     find: `      syncedThrough: this.#log.syncedThrough,`,
     replace: `      syncedThrough: this.#log.position.epoch,`,
     killedBy: { file: ORDERS_TEST, title: 'a checkpoint record calls nothing synced that is not' },
+  },
+  {
+    name: 'A1: a sync that is under way covers what is written meanwhile',
+    file: 'src/log/log-writer.ts',
+    find: `        this.#noteSynced(through);
+        return through;`,
+    replace: `        this.#noteSynced(this.#position);
+        return this.#position;`,
+    killedBy: OVERLAP('A1: epochs are written while one is synced'),
+  },
+  {
+    name: 'A5: begins a sync while another is under way',
+    file: SYNCS,
+    find: `if (this.isUnderWay || !this.#isDue(`,
+    replace: `if (!this.#isDue(`,
+    killedBy: OVERLAP('A1: epochs are written while one is synced'),
+  },
+  {
+    name: 'A5: does not hear of the failure of a sync that was under way',
+    file: FLUSHER,
+    find: `      failed: (thrown) => this.fail(toWalError(thrown, 'sync the log')),`,
+    replace: `      failed: (thrown) => void toWalError(thrown, 'sync the log'),`,
+    killedBy: OVERLAP('A5: a sync that fails under way fails the log'),
+  },
+  {
+    name: 'moves the mark of a log that failed while a sync was under way',
+    file: FLUSHER,
+    find: `    if (this.#control.hasEnded()) return;
+    this.#moveDurable(through);`,
+    replace: `    this.#moveDurable(through);`,
+    killedBy: OVERLAP('a log that fails while a sync is under way'),
+  },
+  {
+    name: 'closes a file that is being synced',
+    file: 'src/log/log-writer.ts',
+    find: `if (this.#underWay === undefined) this.#file.close();`,
+    replace: `if (this.#underWay !== null) this.#file.close();`,
+    killedBy: OVERLAP('a log that fails while a sync is under way'),
+  },
+  {
+    name: 'A5: leaves a file that is being synced',
+    file: FLUSHER,
+    find: `    if (this.#syncs.isUnderWay && this.#log.needsNewFile(segment.segmentBytes)) return;
+`,
+    replace: ``,
+    killedBy: OVERLAP('A5: the log does not leave a file that is being synced'),
+  },
+  {
+    name: 'writes without bound while a sync is under way',
+    file: SYNCS,
+    find: ` && this.#unsyncedBytes < this.#settings.syncBytes;`,
+    replace: `;`,
+    killedBy: OVERLAP('no more than syncBytes are written'),
+  },
+  {
+    name: 'writes every little while a sync is under way',
+    file: SYNCS,
+    find: `stagedBytes >= this.#overlappedBytes && `,
+    replace: ``,
+    killedBy: OVERLAP('little is not written while a sync is under way'),
+  },
+  {
+    name: 'is not woken when a sync ends',
+    file: THREAD,
+    find: `      synced: () => this.#loop.poke(),`,
+    replace: `      synced: () => undefined,`,
+    killedBy: OVERLAP('what waits for a sync to end goes on when it does'),
+  },
+  {
+    name: 'closes in order while a sync is under way',
+    file: FLUSHER,
+    find: `this.#pending === undefined && this.#syncs.isDone;`,
+    replace: `this.#pending === undefined && this.#syncs.unsyncedSinceMs === undefined;`,
+    killedBy: OVERLAP('a close waits for the sync that is under way'),
   },
 ];

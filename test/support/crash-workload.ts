@@ -25,6 +25,8 @@ export interface CrashWorkload {
   readonly files: 'large' | 'small';
   /** Commits and pauses in turn, as `a|b+s`. */
   readonly script: string;
+  /** Every sync is under way until the next segment is written. */
+  readonly overlaps?: boolean;
 }
 
 /** A crash point of a workload, and what was promised by then. */
@@ -44,6 +46,7 @@ export interface PromisedPoint {
 }
 
 const LANE_BYTES = 4096;
+const SYNC_BYTES = 4096;
 const FILE_BYTES = { large: 24_576, small: 12_288 } as const;
 
 export const KINDS: readonly CommitKind[] = ['a', 'b', 's', 'j'];
@@ -63,8 +66,8 @@ export function scripts(count: number, kinds: readonly string[], pauses: readonl
   );
 }
 
-export function nameOfWorkload({ fsync, start, files, script }: CrashWorkload): string {
-  return `${fsync}/${start}/${files}/${script}`;
+export function nameOfWorkload({ fsync, start, files, script, overlaps }: CrashWorkload): string {
+  return `${fsync}${overlaps ? '-overlapped' : ''}/${start}/${files}/${script}`;
 }
 
 function commitOf(kind: CommitKind, value: number): CommitInput {
@@ -88,10 +91,11 @@ function lineOf(seq: number, { pages = [], dbSizePages }: CommitInput): string {
 }
 
 function optionsOf(
-  { fsync, files }: Pick<CrashWorkload, 'fsync' | 'files'>,
+  { fsync, files, overlaps = false }: Pick<CrashWorkload, 'fsync' | 'files' | 'overlaps'>,
   directory: SimulatedDirectory,
 ): RigOptions {
-  const settings = { fsync, maxParallelCommitBytes: 2 ** 20 };
+  // With little to sync at most, any sync is enough to go on meanwhile.
+  const settings = { fsync, maxParallelCommitBytes: 2 ** 20, syncBytes: overlaps ? SYNC_BYTES : 2 ** 23 };
   return { directory, laneBytes: LANE_BYTES, logFileBytes: FILE_BYTES[files], logId: LOG_ID, settings };
 }
 
@@ -110,19 +114,30 @@ function append(rig: Rig, kind: CommitKind): string {
 
 const QUIET = { '+': 0, '|': 1, '.': 3 } as const;
 
-function pause(rig: Rig, length: Pause): void {
-  for (let interval = 0; interval < QUIET[length]; interval += 1) rig.settle(10);
+/** Syncs that were under way before an interval end with it. */
+async function pause(rig: Rig, disk: SimulatedDirectory, length: Pause): Promise<void> {
+  for (let interval = 0; interval < QUIET[length]; interval += 1) {
+    const before = disk.syncsHeld;
+    rig.settle(10);
+    await endSyncs(disk, before);
+    rig.settle();
+  }
+}
+
+async function endSyncs(disk: SimulatedDirectory, count: number): Promise<void> {
+  disk.endSyncs(count);
+  await new Promise(setImmediate);
 }
 
 /** The disk a workload begins with, and all commits of its log so far. */
 async function startOf({ start, files }: CrashWorkload): Promise<{ disk: SimulatedDirectory; lines: string[] }> {
-  const disk = new SimulatedDirectory();
+  const disk = new SimulatedDirectory({ holdsSyncs: true });
   const lines: string[] = [];
   if (start === 'empty') return { disk, lines };
   const rig = await Rig.open(optionsOf({ fsync: 'full', files }, disk));
   while (rig.log.files().length < 4) {
     lines.push(append(rig, 'b'));
-    pause(rig, '|');
+    await pause(rig, disk, '|');
   }
   // All but the newest files become spares.
   rig.checkpoint(rig.control.durableSeq.load());
@@ -147,14 +162,14 @@ export async function runWorkload(workload: CrashWorkload): Promise<PromisedPoin
   disk.onOperation = note;
   rig = await Rig.open(optionsOf(workload, disk));
   for (const step of workload.script) {
-    if (step === '+' || step === '|' || step === '.') pause(rig, step);
+    if (step === '+' || step === '|' || step === '.') await pause(rig, disk, step);
     else lines.push(append(rig, step as CommitKind));
   }
-  pause(rig, '.');
+  await pause(rig, disk, '.');
   checkpoint = rig.control.durableSeq.load();
   rig.checkpoint(checkpoint);
   void rig.flusher.close();
-  rig.settle();
+  for (let next = rig.settle(); next.kind !== 'ended'; next = rig.settle()) await endSyncs(disk, 1);
   disk.onOperation = () => undefined;
   note();
   return points;

@@ -87,6 +87,7 @@ export class Rig {
       maxFlushDelayMs: 0,
       maxParallelCommitBytes: (lanes * laneBytes) / 2,
       syncBytes: 2 ** 23,
+      helperLaneBudget: 2,
       ...options.settings,
     };
     this.directory = directory;
@@ -119,6 +120,7 @@ export class Rig {
     this.retention = new Retention(directory, this.control, this.log, identity, start, holds);
     this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, {
       stalled: (error) => this.events.push(`stalled ${error.code}`),
+      synced: () => undefined,
       resumed: () => this.events.push('resumed'),
       failed: (error) => this.events.push(`failed ${error.details.reasonCode}`),
       makeRoom: () => this.retention.release(),
@@ -165,6 +167,12 @@ export class Rig {
   settle(afterMs = 0): NextStep {
     if (afterMs > 0) this.settle();
     for (let next = this.step(afterMs); ; next = this.step()) if (next.kind !== 'again') return next;
+  }
+
+  /** Lets syncs that are under way end, and settles. */
+  async afterSync(): Promise<NextStep> {
+    await new Promise(setImmediate);
+    return this.settle();
   }
 
   /** Takes a checkpoint, as the flusher's thread does. */

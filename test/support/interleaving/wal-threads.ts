@@ -92,6 +92,7 @@ export function flusherLoopThread(log: SharedLog, { fsync, closes = false }: Flu
     maxFlushDelayMs: 0,
     maxParallelCommitBytes: 2 ** 20,
     syncBytes: 2 ** 20,
+    helperLaneBudget: 2,
   };
   const demand = machine.slot('demand', () => control.demand.load());
   const flusherSleep = machine.slot('flusherSleep', () => control.flusherSleep.load());
@@ -100,6 +101,7 @@ export function flusherLoopThread(log: SharedLog, { fsync, closes = false }: Flu
     const failed = { error: undefined as Error | undefined };
     const flusher = new Flusher(control, flusherLanes, newLogWriter(log, fsync), settings, false, {
       stalled: () => undefined,
+      synced: () => undefined,
       resumed: () => undefined,
       makeRoom: () => false,
       whyFull: (error) => error,

@@ -229,6 +229,7 @@ describe('a log at its bound', () => {
     rig.checkpoint(rig.control.durableSeq.load());
     rig.settle();
     expect(rig.control.state).toBe(STATE.running);
+    await rig.afterSync();
     append(6000);
     expect(rig.log.bytes).toBeGreaterThan(hugeBytes);
     rig.checkpoint(rig.control.durableSeq.load());

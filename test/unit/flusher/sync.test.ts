@@ -31,7 +31,10 @@ describe('when segments are synced', () => {
   });
 
   test('normal syncs as soon as syncBytes wait', async () => {
-    const rig = await Rig.open({ settings: { fsync: 'normal', syncBytes: 16_384 }, isTicking: false });
+    const rig = await Rig.open({
+      settings: { fsync: 'normal', syncBytes: 16_384, helperLaneBudget: 1 },
+      isTicking: false,
+    });
     for (let round = 1; round <= 3; round += 1) {
       // More than half a lane: sealed at once, and nobody waits for it.
       rig.append(operation(5000));
