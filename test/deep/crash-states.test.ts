@@ -6,7 +6,7 @@
 //     other bytes (simulated-image.ts says which cannot);
 //   - of each unsynced write alone, all others kept and all others lost: each prefix and suffix of its sectors, each
 //     subset of its first 2, with what is missing old, zero or garbage;
-//   - under `full` and `normal`, right behind a write: each subset of the first 10 sectors, old, zero or garbage.
+//   - under `full` and `normal`, right behind a write (of three commits with syncs under way: no): each subset of the first 10 sectors, old, zero or garbage.
 // Not exhaustive: sectors of two writes torn at once, and of one write missing in different ways (the random states of
 // crash-lives.test.ts have both). A failure prints WAL_TEST_STATE, which looks at that state alone.
 
@@ -24,6 +24,8 @@ const PAGES = scripts(3, ['a'], PAUSES);
 const TEN: SectorBounds = { sectorsMax: 2, newWriteSectorsMax: 10 };
 const TWO: SectorBounds = { sectorsMax: 2 };
 const SYNCING = ['full', 'normal'] as const;
+/** With every sync under way until the next segment is written. */
+const OVERLAPPED = ['full, overlapped'] as const;
 
 // `distinctMin` is what a whole run printed; the three that end in 00 are 3% below what it printed before the log was
 // bounded, and are to be counted again.
@@ -37,6 +39,10 @@ test.each([
   { commits: 'three', place: RECYCLED, all: THREE, bounds: TEN, policies: SYNCING, distinctMin: 101_700 },
   { commits: 'three of a page', place: EMPTY, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 34_613 },
   { commits: 'three of a page', place: RECYCLED, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 36_800 },
+  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TEN, policies: OVERLAPPED, distinctMin: 1 },
+  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TEN, policies: OVERLAPPED, distinctMin: 1 },
+  { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: OVERLAPPED, distinctMin: 1 },
+  { commits: 'three', place: RECYCLED, all: THREE, bounds: TWO, policies: OVERLAPPED, distinctMin: 1 },
   { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 23_669 },
   { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 108_540 },
   { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: ['off'], distinctMin: 195_600 },
@@ -44,7 +50,11 @@ test.each([
   'R1, R9: under $policies, $commits commits, $place.start: no crash state breaks a promise (F28)',
   async ({ commits, place, all, bounds, policies, distinctMin }) => {
     const search = new CrashSearch();
-    for (const fsync of policies) for (const script of all) await search.run({ fsync, ...place!, script }, bounds);
+    for (const policy of policies) {
+      const overlaps = policy === OVERLAPPED[0];
+      const fsync = overlaps ? 'full' : policy;
+      for (const script of all) await search.run({ fsync, overlaps, ...place!, script }, bounds);
+    }
     console.log(`crash states under ${policies}, ${commits} commits, ${place!.start}: ${search.summary}`);
     search.expectAtLeast(distinctMin);
   },
