@@ -4,9 +4,9 @@
 
 import { monotonicMs } from '../base/clock.js';
 import { type Control, STATE } from '../epoch/control.js';
-import { type LogReader, readLiveImage } from '../follow/log-reader.js';
+import type { LogReader } from '../follow/log-reader.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
-import type { NewestVersion, VersionIndex } from '../versions/version-index.js';
+import type { VersionIndex } from '../versions/version-index.js';
 import type { CheckpointFile } from './checkpoint-file.js';
 import type { CheckpointMark, CheckpointReport } from './messages.js';
 import { PageWriter } from './page-writer.js';
@@ -71,7 +71,7 @@ class Syncs {
 /** Takes checkpoints, one at a time. */
 export class Checkpoints {
   readonly #parts: CheckpointParts;
-  readonly #writer: PageWriter<NewestVersion>;
+  readonly #writer: PageWriter;
   #mark: CheckpointMark;
   #recordedSeq: number;
 
@@ -80,10 +80,7 @@ export class Checkpoints {
     this.#parts = parts;
     this.#mark = mark;
     this.#recordedSeq = mark.throughSeq;
-    this.#writer = new PageWriter(parts.pageBytes, (version, target) => {
-      // Live until this very checkpoint is done, so its file is there.
-      readLiveImage(parts.log, version, target, () => true);
-    });
+    this.#writer = new PageWriter(parts.pageBytes, parts.log);
   }
 
   /** The page file holds every commit up to this one. */
@@ -135,31 +132,28 @@ export class Checkpoints {
     const target = {
       cutPages: index.smallestCut(STORE_SPACE, throughSeq),
       sizePages: sizes.asOf(throughSeq),
+      // Live until this very checkpoint is done, so their files are there.
       versions: index.newestThrough(STORE_SPACE, throughSeq),
     };
-    const opened = file.open();
-    const writes = this.#writer.write(opened, target);
     const syncs = new Syncs(file, this.#parts.sync);
     let pages = 0;
     let dueMs = monotonicMs();
     let turnedMs = dueMs;
     try {
-      let next = writes.next();
-      for (; next.done !== true; next = writes.next()) {
-        const count = next.value;
+      const sizePages = await this.#writer.write(file.open(), target, async (count) => {
         pages += count;
         await syncs.wrote(count * pageBytes);
         dueMs += this.#parts.paceMs(count * pageBytes);
         const nowMs = monotonicMs();
-        if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) continue;
+        if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) return;
         await this.#parts.turn(dueMs);
         turnedMs = monotonicMs();
         dueMs = Math.max(dueMs, turnedMs - TURN_MS);
         this.#requireLog();
-      }
+      });
       await syncs.settled();
       if (this.#parts.sync) file.sync();
-      this.#mark = { throughSeq, sizePages: next.value };
+      this.#mark = { throughSeq, sizePages };
       return pages;
     } finally {
       // No descriptor is closed under a sync.

@@ -1,70 +1,97 @@
 // Brings a page file from one sequence to a later one: the cut first, then the newest images in page order, joined to
-// long writes, the size last (design/page-store.md, "Checkpoint"). A generator, so that whoever drives it decides
-// after each write whether to pause, to sync, to do something else first, or to give up: the log still holds
-// everything. Not here: which images those are, and when they may be written (C1).
+// long writes, the size last (design/page-store.md, "Checkpoint"). A long write is under way while the next images are
+// read. Between two batches whoever drives it may pause, sync, do something else first, or give up by a throw: the log
+// still holds everything. Not here: which images those are, and when they may be written (C1).
 
+import { ImageBatch } from '../follow/image-batch.js';
+import type { LogReader } from '../follow/log-reader.js';
 import type { PageFile } from '../storage/page-file.js';
+import type { NewestVersions } from '../versions/newest-versions.js';
 
 /** One write has at most this many bytes: longer ones are no faster, and hold up the log's own syncs. */
 export const RUN_BYTES_MAX = 2 ** 20;
+/** A shorter write is done before it could be handed to another thread. */
+const OVERLAP_BYTES_MIN = 2 ** 17;
 
-/** What a page file is brought up to. `Version` says where an image is; only the reader of images looks into it. */
-export interface PageFileTarget<Version extends { readonly pageNumber: number }> {
+/** What a page file is brought up to. */
+export interface PageFileTarget {
   /** The smallest size since the page file was last complete, in pages: what it holds beyond is gone. */
   readonly cutPages: number | undefined;
   /** Size in pages in the end. */
   readonly sizePages: number;
-  /** The newest version of each page, ascending by page number. One beyond the size makes the file larger. */
-  readonly versions: Iterable<Version>;
+  /** The newest version of each page, live to the end. One beyond the size makes the file larger. */
+  readonly versions: NewestVersions;
 }
 
-/** Reads the image of a version into `target`, which has the bytes of a page. */
-export type ReadImage<Version> = (version: Version, target: Uint8Array) => void;
+/** Writes page files with two buffers of {@link RUN_BYTES_MAX}, and a quarter more. */
+export class PageWriter {
+  readonly #pageBytes: number;
+  readonly #batches: readonly [ImageBatch, ImageBatch];
 
-/** Writes page files with one buffer. */
-export class PageWriter<Version extends { readonly pageNumber: number }> {
-  readonly #readImage: ReadImage<Version>;
-  readonly #images: readonly Uint8Array[];
-
-  constructor(pageBytes: number, readImage: ReadImage<Version>) {
-    this.#readImage = readImage;
-    const buffer = new Uint8Array(Math.max(RUN_BYTES_MAX, pageBytes));
-    const count = Math.floor(buffer.length / pageBytes);
-    this.#images = Array.from({ length: count }, (_, index) =>
-      buffer.subarray(index * pageBytes, (index + 1) * pageBytes),
-    );
+  constructor(pageBytes: number, log: LogReader) {
+    this.#pageBytes = pageBytes;
+    const imagesMax = Math.max(1, Math.floor(RUN_BYTES_MAX / pageBytes));
+    this.#batches = [new ImageBatch(log, pageBytes, imagesMax), new ImageBatch(log, pageBytes, imagesMax)];
   }
 
   /**
-   * Brings `file` to `target`, one write each time it is asked for the next; yields the number of pages written, and
-   * returns the size of the file in pages.
+   * Brings `file` to `target`.
    *
-   * Durability: none; sync the file. After a throw or an early end the file is somewhere between the two states, and
-   * doing it again, to this or a later target, makes it whole.
-   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO, and whatever reading an image throws
+   * Durability: none; sync the file. After a throw the file is somewhere between the two states, and doing it again, to
+   * this or a later target, makes it whole. No write is under way any more when this settles.
+   * @param written - called, and waited for, with the number of pages written since the last time
+   * @returns the size of the file in pages
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO, ERR_WAL_CORRUPT, and whatever `written` throws
    */
-  *write(file: PageFile, { cutPages, sizePages, versions }: PageFileTarget<Version>): Generator<number, number, void> {
+  async write(
+    file: PageFile,
+    { cutPages, sizePages, versions }: PageFileTarget,
+    written: (pages: number) => Promise<void>,
+  ): Promise<number> {
     // S1: first, so that no image written below is cut off again, and nothing cut off comes back when the file grows.
     if (cutPages !== undefined && cutPages < file.sizePages()) file.setSizePages(cutPages);
-    let firstPage = 0;
-    let count = 0;
-    for (const version of versions) {
-      if (count > 0 && (version.pageNumber !== firstPage + count || count === this.#images.length)) {
-        file.writePages(firstPage, this.#images.slice(0, count));
-        yield count;
-        count = 0;
-      }
-      if (count === 0) firstPage = version.pageNumber;
-      this.#readImage(version, this.#images[count] as Uint8Array);
-      count += 1;
-    }
-    if (count > 0) {
-      file.writePages(firstPage, this.#images.slice(0, count));
-      yield count;
-    }
+    await this.#writeImages(file, versions, written);
     // A log that was never told the size of its store has pages beyond it.
-    const pages = Math.max(sizePages, count === 0 ? 0 : firstPage + count - 1);
+    const pages = Math.max(sizePages, versions.pageNumbers.at(-1) ?? 0);
     if (file.sizePages() !== pages || file.partialPage() !== undefined) file.setSizePages(pages);
     return pages;
+  }
+
+  async #writeImages(
+    file: PageFile,
+    versions: NewestVersions,
+    written: (pages: number) => Promise<void>,
+  ): Promise<void> {
+    const { length } = versions.pageNumbers;
+    let [reading, writing] = this.#batches;
+    let underWay = Promise.resolve();
+    let pages = 0;
+    try {
+      for (let first = 0; first < length; first += reading.imagesMax) {
+        const numbers = versions.pageNumbers.subarray(first, first + reading.imagesMax);
+        const images = reading.read(versions, first, first + numbers.length);
+        await underWay;
+        if (pages > 0) await written(pages);
+        pages = numbers.length;
+        underWay = this.#writeRuns(file, numbers, images);
+        [reading, writing] = [writing, reading];
+      }
+      await underWay;
+      if (pages > 0) await written(pages);
+    } finally {
+      // Nobody uses the buffers, or closes the file, under a write.
+      await underWay.catch(() => undefined);
+    }
+  }
+
+  /** Writes images, pages with neighbouring numbers at once. */
+  async #writeRuns(file: PageFile, pageNumbers: Float64Array, images: readonly Uint8Array[]): Promise<void> {
+    for (let first = 0, end = 0; first < images.length; first = end) {
+      const firstPage = pageNumbers[first] as number;
+      for (end = first + 1; end < images.length; end += 1) if (pageNumbers[end] !== firstPage + end - first) break;
+      const run = images.slice(first, end);
+      if (run.length * this.#pageBytes < OVERLAP_BYTES_MIN) file.writePages(firstPage, run);
+      else await file.startWritePages(firstPage, run);
+    }
   }
 }

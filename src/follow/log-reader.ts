@@ -26,6 +26,8 @@ export class LogReader {
   readonly #filesMax: number;
   /** By number; the one read last comes last. */
   readonly #files = new Map<number, LogFile>();
+  /** The file read last: most reads are of the same one again. */
+  #last: { readonly fileNumber: number; readonly file: LogFile } | undefined;
 
   constructor(directory: Directory, { filesMax = FILES_OPEN_MAX }: { filesMax?: number } = {}) {
     this.#directory = directory;
@@ -64,6 +66,13 @@ export class LogReader {
   }
 
   #file(fileNumber: number): LogFile | undefined {
+    if (this.#last?.fileNumber === fileNumber) return this.#last.file;
+    const file = this.#found(fileNumber);
+    this.#last = file && { fileNumber, file };
+    return file;
+  }
+
+  #found(fileNumber: number): LogFile | undefined {
     const open = this.#files.get(fileNumber);
     if (open !== undefined) {
       this.#files.delete(fileNumber);
@@ -83,6 +92,7 @@ export class LogReader {
   #drop(fileNumber: number): void {
     const file = this.#files.get(fileNumber);
     this.#files.delete(fileNumber);
+    if (this.#last?.file === file) this.#last = undefined;
     file?.close();
   }
 }

@@ -24,6 +24,14 @@ export interface LogFile {
   write(pieces: readonly Uint8Array[], position: number): void;
 
   /**
+   * The same while the thread goes on. Until it settles the bytes of `pieces` stay as they are, nobody reads or writes
+   * the range, no sync is for it, and the file is not closed.
+   *
+   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO, as {@link write}
+   */
+  startWrite(pieces: readonly Uint8Array[], position: number): Promise<void>;
+
+  /**
    * Makes everything written before the call durable (fdatasync).
    *
    * @throws {WalError} ERR_WAL_IO; after a throw the contents are unknown and a second call proves nothing (A5)

@@ -108,6 +108,10 @@ class MemoryFile implements LogFile {
     }
   }
 
+  async startWrite(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    this.write(pieces, position);
+  }
+
   sync(): void {
     this.#opened();
     this.#directory.syncCount += 1;

@@ -11,11 +11,13 @@ import type { Directory, LogFile, OpenMode } from './directory.js';
 import {
   attempt,
   attemptSync,
+  callError,
   checkName,
   checkPosition,
   closedError,
   errnoOf,
   readFully,
+  startWriteFully,
   syncError,
   writeFully,
 } from './system-call.js';
@@ -141,6 +143,16 @@ class NodeFile implements LogFile {
     });
   }
 
+  async startWrite(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    checkPosition(position);
+    const fd = this.#opened();
+    try {
+      await startWriteFully((batch, at) => startWriteOnce(fd, batch, at), pieces, position);
+    } catch (thrown) {
+      throw callError('write the file', this.#path, thrown, { position });
+    }
+  }
+
   sync(): void {
     const fd = this.#opened();
     attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));
@@ -207,6 +219,12 @@ function writeOnce(fd: number, batch: readonly Uint8Array[], position: number): 
   const [only] = batch;
   if (batch.length > 1 || only === undefined) return fs.writevSync(fd, batch, position);
   return fs.writeSync(fd, only, 0, only.length, position);
+}
+
+function startWriteOnce(fd: number, batch: readonly Uint8Array[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.writev(fd, batch, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }
 
 /**

@@ -87,6 +87,12 @@ export class PageFile {
     this.#file.write(images, this.#offset(firstPage));
   }
 
+  /** As {@link writePages}, while the thread goes on; see {@link LogFile.startWrite}. */
+  startWritePages(firstPage: number, images: readonly Uint8Array[]): Promise<void> {
+    for (const image of images) assert(image.length === this.pageBytes, 'a page is written whole');
+    return this.#file.startWrite(images, this.#offset(firstPage));
+  }
+
   /** Cuts or extends the file; pages gained are zero, also those that were cut off before. */
   setSizePages(pages: number): void {
     this.#file.truncate(pages * this.pageBytes);

@@ -45,6 +45,12 @@ export class SimulatedFile implements LogFile {
     attempt('write the file', this.#path, () => writeFully(writeSome, pieces, position), { position });
   }
 
+  async startWrite(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    // As late as can be: whoever does not wait for it finds bytes that it changed since, or a sync that missed it.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.write(pieces, position);
+  }
+
   sync(): void {
     this.#sync();
   }

@@ -56,12 +56,33 @@ export function writeFully(
   pieces: readonly Uint8Array[],
   position: number,
 ): void {
+  const calls = writeCalls(pieces, position);
+  for (let call = calls.next(); call.done !== true; ) call = calls.next(writeSome(call.value.batch, call.value.at));
+}
+
+/** The same with system calls that the thread does not wait for; one at a time. */
+export async function startWriteFully(
+  writeSome: (batch: readonly Uint8Array[], position: number) => Promise<number>,
+  pieces: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  const calls = writeCalls(pieces, position);
+  for (let call = calls.next(); call.done !== true; ) {
+    call = calls.next(await writeSome(call.value.batch, call.value.at));
+  }
+}
+
+/** The calls that write all pieces, each to be answered with the count it wrote. */
+function* writeCalls(
+  pieces: readonly Uint8Array[],
+  position: number,
+): Generator<{ batch: readonly Uint8Array[]; at: number }, void, number> {
   const rest = pieces.filter((piece) => piece.length > 0);
   let index = 0;
   let at = position;
   while (index < rest.length) {
     const batch = takeBatch(rest, index);
-    let count = writeSome(batch, at);
+    let count = yield { batch, at };
     if (count <= 0) throw new Error('the system wrote nothing and gave no reason');
     at += count;
     for (const piece of batch) {
@@ -98,12 +119,17 @@ export function attempt<T>(doing: string, path: string, operation: () => T, deta
   try {
     return operation();
   } catch (thrown) {
-    const errno = errnoOf(thrown);
-    const code = CODE_BY_ERRNO.get(errno);
-    if (code !== undefined) throw storageError(code, doing, path, thrown, details);
-    const reason = errno === 'ELOOP' ? ' (a symbolic link, and none is followed)' : '';
-    throw toWalError(thrown, `${doing} ${path}${reason}`, { path, ...details });
+    throw callError(doing, path, thrown, details);
   }
+}
+
+/** The error of a system call that failed; see {@link attempt}. */
+export function callError(doing: string, path: string, thrown: unknown, details: ErrorDetails = {}): WalError {
+  const errno = errnoOf(thrown);
+  const code = CODE_BY_ERRNO.get(errno);
+  if (code !== undefined) return storageError(code, doing, path, thrown, details);
+  const reason = errno === 'ELOOP' ? ' (a symbolic link, and none is followed)' : '';
+  return toWalError(thrown, `${doing} ${path}${reason}`, { path, ...details });
 }
 
 /** Like {@link attempt}, but every failure is ERR_WAL_IO: after a failed sync a full disk is no excuse to try again. */

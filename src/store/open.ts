@@ -172,8 +172,7 @@ async function makeSizeKnown(wal: Wal, index: VersionIndex, host: CheckpointerHo
   const control = new Control(wal.handle.control);
   let { pages } = known;
   if (control.sizePages(STORE_SPACE) === 0) {
-    for (const { pageNumber } of index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER))
-      pages = Math.max(pages, pageNumber);
+    pages = Math.max(pages, index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER).pageNumbers.at(-1) ?? 0);
   }
   control.setSizePages(STORE_SPACE, pages);
   if (pages === known.recordedPages && !known.isAdopted) return;

@@ -171,7 +171,6 @@ function indexed(place: StorePlace, scan: LogScan, pageFile: PageFile, adopt: bo
   }
   if (adopt) requireExplainedEnd(pageFile, index);
   else requireOwnPageFile(pageFile, { identity, index, largestPages });
-  for (const { pageNumber } of index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER))
-    sizePages = Math.max(sizePages, pageNumber);
-  return { index, sizePages };
+  const last = index.newestThrough(STORE_SPACE, Number.MAX_SAFE_INTEGER).pageNumbers.at(-1) ?? 0;
+  return { index, sizePages: Math.max(sizePages, last) };
 }

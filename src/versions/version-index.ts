@@ -12,7 +12,7 @@ import { startTimer } from '../base/wait-bounds.js';
 import { type AtomicOps, atomics, soleWriter } from '../memory/atomics.js';
 import type { Turn } from '../memory/turn.js';
 import type { Word64 } from '../memory/words.js';
-import { sortedByPage } from './page-order.js';
+import { inPageOrder, type NewestVersions } from './newest-versions.js';
 import { indexBytes, indexTurn, indexWords, SLOT, VersionSlots } from './version-slots.js';
 
 /** One image of a page in the log. */
@@ -36,9 +36,6 @@ export interface VersionPlace {
   /** Names the version while it is live: {@link VersionIndex.isLive}. */
   readonly id: number;
 }
-
-/** A version as a checkpoint wants it. */
-export type NewestVersion = VersionPlace & { readonly pageNumber: number };
 
 /** The page number under which the cuts of a space are kept. */
 const CUTS = 0;
@@ -241,9 +238,9 @@ export class VersionIndex {
 
   /**
    * The newest version of each page of a space as of `throughSeq`, ascending by page number; without pages that a cut
-   * removed later. Indexer only: what is inserted meanwhile does not matter, a release must wait.
+   * removed later. Indexer only.
    */
-  *newestThrough(space: number, throughSeq: number): Generator<NewestVersion, void, void> {
+  newestThrough(space: number, throughSeq: number): NewestVersions {
     const slots = this.#slots;
     const first = this.#firstLive.load();
     const end = this.#firstAbove(throughSeq);
@@ -268,10 +265,7 @@ export class VersionIndex {
       ids[count] = id;
       count += 1;
     }
-    for (const index of sortedByPage(pages.subarray(0, count))) {
-      const id = ids[index] as number;
-      yield { pageNumber: pages[index] as number, ...slots.ownPlace(slots.slotOf(id)), id };
-    }
+    return inPageOrder(slots, pages.subarray(0, count), ids);
   }
 
   #look(space: number, pageNumber: number, asOf: number): VersionPlace | 'zero' | undefined {

@@ -116,12 +116,6 @@ export class VersionSlots {
     return (words[slot + field + 1] as number) * TWO_32 + ((words[slot + field] as number) >>> 0);
   }
 
-  /** Where the version of a slot is, for the indexer alone. */
-  ownPlace(slot: number): { fileNumber: number; offset: number; seq: number } {
-    const fileNumber = this.ownNumber(slot, SLOT.fileNumber);
-    return { fileNumber, offset: this.ownNumber(slot, SLOT.offset), seq: this.ownNumber(slot, SLOT.seq) };
-  }
-
   isOf(slot: number, space: number, pageNumber: number): boolean {
     return this.number(slot, SLOT.pageNumber) === pageNumber && this.word(slot, SLOT.space) === (space | 0);
   }

@@ -12,6 +12,8 @@ import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
 import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
 
+type WriteDone = (error: Error | null, count: number) => void;
+
 let root = '';
 
 beforeEach(() => {
@@ -32,6 +34,17 @@ function codeOf(operation: () => unknown): string {
     throw thrown;
   }
   return 'nothing was thrown';
+}
+
+/** The code of the WalError that `work` rejects with. */
+async function codeBehind(work: Promise<unknown>): Promise<string> {
+  const thrown = await work.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return codeOf(() => {
+    if (thrown !== undefined) throw thrown.error;
+  });
 }
 
 function bytes(text: string): Uint8Array {
@@ -169,6 +182,19 @@ function directoryContract(name: string, make: () => Directory): void {
       file.write(text.map(bytes), 0);
       file.close();
       expect(textOf(directory, 'a')).toBe(text.join(''));
+    });
+
+    test('writes while the thread goes on: all pieces, in order, at their place', async () => {
+      const directory = created(make);
+      const text = Array.from({ length: 2500 }, (_, index) => `${index};`);
+      const file = directory.open('a', 'create');
+      file.write([bytes('kept')], 0);
+      await file.startWrite([new Uint8Array(0), ...text.map(bytes), sharedBytes('end')], 4);
+      await file.startWrite([], 2);
+      file.close();
+      expect(textOf(directory, 'a')).toBe(`kept${text.join('')}end`);
+      expect(await codeBehind(file.startWrite([bytes('x')], 0))).toBe('ERR_WAL_CLOSED');
+      expect(await codeBehind(directory.open('a', 'write').startWrite([bytes('x')], -1))).toBe('ERR_WAL_INVARIANT');
     });
 
     test('reads fewer bytes than asked for only at its end', () => {
@@ -367,6 +393,36 @@ describe('node: the file system', () => {
     file.write([bytes('single')], 0);
     expect(once).toHaveBeenCalledTimes(6);
     expect(textOf(directory, 'a')).toBe('single');
+    file.close();
+  });
+
+  test('F12: short writes continue while the thread goes on, and one without progress is an error', async () => {
+    const directory = logDirectory();
+    const file = directory.open('a', 'create');
+    const { writeSync } = fs;
+    const writev = vi.spyOn(fs, 'writev');
+    const takeAtMost = (bytesMax: number): void => {
+      writev.mockImplementation(((fd: number, pieces: Uint8Array[], at: number, done: WriteDone) => {
+        const joined = Buffer.concat(pieces).subarray(0, bytesMax);
+        done(null, joined.length === 0 ? 0 : writeSync(fd, joined, 0, joined.length, at));
+      }) as typeof fs.writev);
+    };
+    for (let bytesMax = 1; bytesMax <= 10; bytesMax += 1) {
+      takeAtMost(bytesMax);
+      await file.startWrite([bytes('ab'), bytes('c'), sharedBytes('defg'), bytes('hij')], 0);
+      expect(textOf(directory, 'a')).toBe('abcdefghij');
+      file.truncate(0);
+    }
+    takeAtMost(0);
+    expect(await codeBehind(file.startWrite([bytes('x')], 0))).toBe('ERR_WAL_IO');
+    for (const [errno, code] of [
+      ['ENOSPC', 'ERR_WAL_STORAGE_FULL'],
+      ['EIO', 'ERR_WAL_IO'],
+    ] as const) {
+      writev.mockImplementation(((_: number, __: Uint8Array[], ___: number, done: WriteDone) =>
+        done(systemError(errno), 0)) as typeof fs.writev);
+      expect(await codeBehind(file.startWrite([bytes('x')], 0))).toBe(code);
+    }
     file.close();
   });
 

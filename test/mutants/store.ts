@@ -4,11 +4,14 @@ import type { Mutant } from '../support/mutation.js';
 
 const CHECKPOINT = 'src/checkpoint/checkpoint.ts';
 const WRITER = 'src/checkpoint/page-writer.ts';
+const BATCH = 'src/follow/image-batch.ts';
 const FILE = 'src/checkpoint/checkpoint-file.ts';
 const THREAD = 'src/store/store-thread.ts';
 const IDENTITY = 'src/store/identity.ts';
 const CRASH = 'test/unit/store/crash.test.ts';
 const FAULTS = 'test/unit/store/faults.test.ts';
+const PAGE_WRITER = 'test/unit/checkpoint/page-writer.test.ts';
+const IMAGE_BATCH = 'test/unit/follow/image-batch.test.ts';
 const STORE = 'test/unit/store/store.test.ts';
 
 export const STORE_MUTANTS: readonly Mutant[] = [
@@ -33,6 +36,36 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     find: `    if (cutPages !== undefined && cutPages < file.sizePages()) file.setSizePages(cutPages);`,
     replace: ``,
     killedBy: { file: CRASH, title: 'C1 S1 S2: a crash at any operation' },
+  },
+  {
+    name: 'reads the next images over those that are being written',
+    file: WRITER,
+    find: `        [reading, writing] = [writing, reading];
+`,
+    replace: ``,
+    killedBy: { file: PAGE_WRITER, title: 'writes every image to its page: neighbours' },
+  },
+  {
+    name: 'S2: leaves a write under way behind an error',
+    file: WRITER,
+    find: `      await underWay.catch(() => undefined);`,
+    replace: `      void underWay.catch(() => undefined);`,
+    killedBy: { file: PAGE_WRITER, title: 'has nothing under way when write 2 failed' },
+  },
+  {
+    name: 'reads images of two log files together',
+    file: BATCH,
+    find: `fileNumbers[next] !== fileNumber || `,
+    replace: ``,
+    killedBy: { file: IMAGE_BATCH, title: 'is what single reads give' },
+  },
+  {
+    name: 'reads more between images than the buffer holds',
+    file: BATCH,
+    find: `        spareBytes -= gap;
+`,
+    replace: ``,
+    killedBy: { file: IMAGE_BATCH, title: 'reads no more between its images than its buffer has room for' },
   },
   {
     name: 'S2: goes on with a descriptor whose sync failed',

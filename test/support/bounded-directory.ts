@@ -43,6 +43,7 @@ export class BoundedDirectory implements Directory {
         return file.read(target, position);
       },
       write: (pieces, position) => file.write(pieces, position),
+      startWrite: (pieces, position) => file.startWrite(pieces, position),
       sync: () => file.sync(),
       startSync: () => file.startSync(),
       size: () => file.size(),

@@ -22,6 +22,7 @@ export function folderOn(disk: SimulatedDirectory, folder: string): Directory {
         name,
         read: (target, position) => file.read(target, position),
         write: (pieces, position) => file.write(pieces, position),
+        startWrite: (pieces, position) => file.startWrite(pieces, position),
         sync: () => file.sync(),
         startSync: () => file.startSync(),
         size: () => file.size(),

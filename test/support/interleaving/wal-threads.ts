@@ -175,7 +175,17 @@ class ToldDirectory implements Directory {
     const write = (pieces: readonly Uint8Array[]): void => this.#tell(pieces);
     const silent = (): void => undefined;
     const startSync = (): Promise<void> => Promise.resolve();
-    return { name, read: refuse, write, sync: silent, startSync, size: refuse, truncate: refuse, close: silent };
+    return {
+      name,
+      read: refuse,
+      write,
+      startWrite: refuse,
+      sync: silent,
+      startSync,
+      size: refuse,
+      truncate: refuse,
+      close: silent,
+    };
   }
 
   #tell(pieces: readonly Uint8Array[]): void {

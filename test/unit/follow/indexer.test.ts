@@ -52,7 +52,7 @@ test('of one commit the last image of a page counts', () => {
   const index = VersionIndex.create({ versionsMax: 8 });
   new Indexer(directory, index).catchUp(1);
   expect(valueAt(index, new LogReader(directory), 1, 1)).toBe(3);
-  expect([...index.newestThrough(0, 1)].map(({ pageNumber }) => pageNumber)).toEqual([1, 2]);
+  expect([...index.newestThrough(0, 1).pageNumbers]).toEqual([1, 2]);
 });
 
 test('a size that shrinks is a cut, of its space, and one that grows is none', () => {

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
+import type { NewestVersions } from '../../../src/versions/newest-versions.js';
 import { type PageVersion, VersionIndex } from '../../../src/versions/version-index.js';
 import { VersionSlots } from '../../../src/versions/version-slots.js';
 import { disagreement, told, VersionModel } from '../../support/version-model.js';
@@ -41,6 +42,10 @@ const acts: fc.Arbitrary<Act[]> = fc.array(
   { maxLength: 60 },
 );
 
+function rowsOf({ pageNumbers, fileNumbers, offsets }: NewestVersions): (number | undefined)[][] {
+  return [...pageNumbers].map((pageNumber, index) => [pageNumber, fileNumbers[index], offsets[index]]);
+}
+
 /** Everything both can say as of every sequence that may be asked for. */
 function compare(index: VersionIndex, model: VersionModel, lastSeq: number): void {
   for (let asOf = model.releasedSeq; asOf <= lastSeq; asOf += 1) {
@@ -48,8 +53,10 @@ function compare(index: VersionIndex, model: VersionModel, lastSeq: number): voi
       for (let pageNumber = 1; pageNumber <= 8; pageNumber += 1) {
         expect(disagreement(index, model, { space, pageNumber }, asOf)).toBeUndefined();
       }
-      const newest = [...index.newestThrough(space, asOf)].map(({ id: _, ...rest }) => ({ space, ...rest }));
-      expect(newest).toEqual(model.newestThrough(space, asOf));
+      // File and offset of each version are its own.
+      const told = rowsOf(index.newestThrough(space, asOf));
+      const expected = model.newestThrough(space, asOf);
+      expect(told).toEqual(expected.map(({ pageNumber, fileNumber, offset }) => [pageNumber, fileNumber, offset]));
       expect(index.smallestCut(space, asOf)).toBe(model.smallestCut(space, asOf));
     }
   }
@@ -122,7 +129,7 @@ test('pages beyond a cut are zero until they are written again, also when the sp
   expect(history(5)).toEqual(['page file', 1, 'zero', 'zero', 'zero', 5]);
   expect(history(6)).toEqual(['page file', 'page file', 'zero', 3, 'zero', 'zero']);
   expect(history(3)).toEqual(Array(6).fill('page file'));
-  expect([...index.newestThrough(0, 4)]).toEqual([]);
+  expect(rowsOf(index.newestThrough(0, 4))).toEqual([]);
   expect([index.smallestCut(0, 1), index.smallestCut(0, 5), index.smallestCut(1, 5)]).toEqual([
     undefined,
     3,
@@ -176,7 +183,7 @@ test('numbers near 2^53 and 2^32 are kept whole', () => {
     expect(found).toMatchObject({ fileNumber: number, offset: number, seq: 2 ** 53 - 10 + order });
     expect(index.find(4095, number, 2 ** 53 - 11 + order)).toBeUndefined();
   }
-  expect([...index.newestThrough(4095, 2 ** 53 - 1)].map(({ pageNumber }) => pageNumber)).toEqual(large);
+  expect(rowsOf(index.newestThrough(4095, 2 ** 53 - 1))).toEqual(large.map((each) => [each, each, each]));
 });
 
 test('a page written again and again is found as of any sequence in few steps, and its neighbours in fewer', () => {
