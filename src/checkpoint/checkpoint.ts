@@ -36,6 +36,8 @@ export interface CheckpointParts {
 export const STORE_SPACE = 0;
 /** Bytes written between two syncs: one large sync at the end would hold up those of the log for as long. */
 const SYNC_BYTES = 8 * 2 ** 20;
+/** The same for a checkpoint that takes its time: a sync of the log that comes behind one is hardly later for it. */
+const PACED_SYNC_BYTES = 2 * 2 ** 20;
 /** How long the thread writes pages before it looks at what else there is to do. */
 const TURN_MS = 5;
 
@@ -52,9 +54,9 @@ class Syncs {
   }
 
   /** Told of every write; waits when the disk is behind by more than one sync. */
-  async wrote(bytes: number): Promise<void> {
+  async wrote(bytes: number, isPaced: boolean): Promise<void> {
     this.#unsyncedBytes += bytes;
-    if (!this.#isOn || this.#unsyncedBytes < SYNC_BYTES) return;
+    if (!this.#isOn || this.#unsyncedBytes < (isPaced ? PACED_SYNC_BYTES : SYNC_BYTES)) return;
     this.#unsyncedBytes = 0;
     await this.settled();
     this.#underWay = this.#file.startSync();
@@ -142,8 +144,9 @@ export class Checkpoints {
     try {
       const sizePages = await this.#writer.write(file.open(), target, async (count) => {
         pages += count;
-        await syncs.wrote(count * pageBytes);
-        dueMs += this.#parts.paceMs(count * pageBytes);
+        const paceMs = this.#parts.paceMs(count * pageBytes);
+        await syncs.wrote(count * pageBytes, paceMs > 0);
+        dueMs += paceMs;
         const nowMs = monotonicMs();
         if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) return;
         await this.#parts.turn(dueMs);
