@@ -1,6 +1,6 @@
-// What a read of a page costs that is in the cache: latch, view, and the latch given back, through a transaction, without
-// copying; with one thread and with two that read the same pages. Beside it: reading 4 KiB of the page file from the
-// memory of the operating system.
+// What a read of a page costs that is in the cache: latch, view, and the latch given back, through a transaction,
+// without copying; with one thread and with two that read the same pages. Beside it: reading 4 KiB of the page file
+// from the memory of the operating system.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';

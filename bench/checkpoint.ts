@@ -1,8 +1,8 @@
-// A checkpoint of a closed-off set of pages: unthrottled, nobody writes meanwhile. Beside it the raw disk: the same pages
-// in the same order written into a file that has all its blocks, as the page file has, 1 MiB at a time where they touch,
-// as a checkpoint does, then synced once. The raw disk gets the same 1 MiB over and over, which stays in the processor's
-// cache: it reads nothing. Both are done in turns in each round; what a checkpoint does besides (finding the images in
-// the log, reading them, its record, letting go of the log) is in its time.
+// A checkpoint of a closed-off set of pages: unthrottled, nobody writes meanwhile. Beside it the raw disk: the same
+// pages in the same order written into a file that has all its blocks, as the page file has, 1 MiB at a time where they
+// touch, as a checkpoint does, then synced once. The raw disk gets the same 1 MiB over and over, which stays in the
+// processor's cache: it reads nothing. Both are done in turns in each round; what a checkpoint does besides (finding
+// the images in the log, reading them, its record, letting go of the log) is in its time.
 
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

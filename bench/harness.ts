@@ -1,10 +1,11 @@
-// What all benchmarks share: statistics, the description of the machine, a directory on the disk under test, the raw disk
-// beside every figure. A figure is a median over rounds that are interleaved with what it is compared with.
+// What all benchmarks share: statistics, numbers that look random, a directory on the disk under test. A figure is a
+// median over rounds that are interleaved with what it is compared with.
 
-import { execFileSync } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+
+const QUIET_MS = 100;
+const QUIET_LOOKS_MAX = 50;
 
 /** Median and spread of a list of numbers. */
 export interface Summary {
@@ -24,64 +25,31 @@ export function summary(values: readonly number[]): Summary {
   return { median: quantile(values, 0.5), min: Math.min(...values), max: Math.max(...values), rounds: values.length };
 }
 
-/** What the figures were measured on. */
-export function machine(): Record<string, string | number> {
-  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
-  let commit = 'unknown';
-  try {
-    commit = git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '+changes');
-  } catch {
-    // Not a checkout: the figures stand without a commit.
-  }
-  return {
-    node: process.version,
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: availableParallelism(),
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: `${process.platform} ${process.arch}`,
-    commit,
-  };
+/** The ratio within each round, over the rounds: what disturbs a round disturbs both its figures. */
+export function ratios(values: readonly number[], beside: readonly number[]): Summary {
+  return summary(values.map((value, index) => value / (beside[index] ?? Number.NaN)));
+}
+
+/** The median of the rounds as a point of a plot, with the smallest and the largest. */
+export function pointAt<X extends number | string>(
+  x: X,
+  values: readonly number[],
+): { x: X; y: number; low: number; high: number } {
+  const { median, min, max } = summary(values);
+  return { x, y: median, low: min, high: max };
 }
 
 /** Runs `work` with a fresh directory below `parent`, and removes it. */
 export async function inDirectory<T>(parent: string, work: (directory: string) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(join(parent, '.lanewal-bench-'));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  // Also when the process is told to end meanwhile.
+  process.once('exit', remove);
   try {
     return await work(directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-/** One stream to the disk: overwriting a zero-written file, with a sync behind each write. */
-export class RawDisk {
-  readonly #fd: number;
-  readonly #fileBytes: number;
-  #offset = 0;
-
-  constructor(directory: string, fileBytes = 64 * 2 ** 20) {
-    this.#fileBytes = fileBytes;
-    this.#fd = openSync(join(directory, 'raw'), 'w');
-    const zeros = Buffer.alloc(4 * 2 ** 20);
-    for (let at = 0; at < fileBytes; at += zeros.length) writeSync(this.#fd, zeros, 0, zeros.length, at);
-    fdatasyncSync(this.#fd);
-  }
-
-  /** Milliseconds of each of `count` writes of `bytes` bytes, each synced. */
-  syncedWrites(bytes: number, count: number): number[] {
-    const data = Buffer.alloc(bytes, 1);
-    return Array.from({ length: count }, () => {
-      if (this.#offset + bytes > this.#fileBytes) this.#offset = 0;
-      const startMs = performance.now();
-      writeSync(this.#fd, data, 0, bytes, this.#offset);
-      fdatasyncSync(this.#fd);
-      this.#offset += bytes;
-      return performance.now() - startMs;
-    });
-  }
-
-  close(): void {
-    closeSync(this.#fd);
+    process.off('exit', remove);
+    remove();
   }
 }
 
@@ -104,6 +72,25 @@ export function shuffled(first: number, last: number, seed: number): number[] {
     [numbers[at], numbers[other]] = [numbers[other] as number, numbers[at] as number];
   }
   return numbers;
+}
+
+/** Waits until nothing is written any more, files made ready ahead for example, at most some seconds. */
+export async function quiet(): Promise<void> {
+  for (let looks = 0, before = Number.NaN; looks < QUIET_LOOKS_MAX; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    const bytes = bytesWritten();
+    if (Number.isNaN(bytes) || bytes === before) return;
+    before = bytes;
+  }
+}
+
+/** Bytes that this process has handed to `write` and the like so far, where the system tells it; else NaN. */
+export function bytesWritten(): number {
+  try {
+    return Number(/^wchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
 }
 
 /** Peak resident memory of this process in MiB, where the system tells it. */

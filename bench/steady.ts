@@ -1,5 +1,5 @@
-// A page store that is left running: 8 writers for a minute under a bounded log. What is watched is not speed but that the
-// log directory keeps to its bound (and one file), and that nobody stops.
+// A page store that is left running: 8 writers for a minute under a bounded log. What is watched is not speed but that
+// the log directory keeps to its bound (and one file), and that nobody stops.
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

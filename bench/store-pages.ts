@@ -1,5 +1,5 @@
-// What the benchmarks of the page store share: stores that take no checkpoint unless they are told to, filling them, and
-// recognizable pages.
+// What the benchmarks of the page store share: stores that take no checkpoint unless they are told to, filling them,
+// and recognizable pages.
 
 import { openPageStore, type PageStore, type StoreOptions } from '../src/index.js';
 

@@ -1,6 +1,6 @@
 // How long a page store takes to open after it was killed with its log full: a snapshot keeps checkpoints from moving
-// until the log is at its bound, then the process is killed. What is measured is a fresh process: from `openPageStore` to
-// the first page read, and its peak memory above one that opens nothing.
+// until the log is at its bound, then the process is killed. What is measured is a fresh process: from `openPageStore`
+// to the first page read, and its peak memory above one that opens nothing.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,30 +1,23 @@
-// One writer thread of a benchmark.
+// One writer thread of lanewal's log.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { type Commit, connectWal, type WalHandle } from '../src/index.js';
-import type { RoundPlan, RoundResult } from './writers.js';
+import { type LogWriter, PAGE_BYTES, type RoundPlan, runRound } from './log-writer.js';
+import { serveRounds } from './worker-group.js';
 
-const { handle, index, pageSize } = workerData as { handle: WalHandle; index: number; pageSize: number };
+const { handle, index, count } = workerData as { handle: WalHandle; index: number; count: number };
 const TIMEOUT_MS = 60_000;
 const writer = await connectWal(handle);
-const image = new Uint8Array(pageSize).fill(index + 1);
+const image = new Uint8Array(PAGE_BYTES).fill(index + 1);
+let writes: { pageNumber: number; image: Uint8Array }[] = [];
 
-function run({ kind, commits, pages, window }: RoundPlan): RoundResult {
-  const latenciesMs = new Float64Array(kind === 'wait' ? commits : 0);
-  const writes = Array.from({ length: pages }, (_, page) => ({ pageNumber: index * pages + page + 1, image }));
-  const inFlight: Commit[] = [];
-  let last: Commit | undefined;
-  for (let count = 0; count < commits; count += 1) {
-    const startMs = performance.now();
-    last = writer.append({ pages: writes }, { timeoutMs: TIMEOUT_MS });
-    if (kind === 'wait') {
-      last.waitDurable(TIMEOUT_MS);
-      latenciesMs[count] = performance.now() - startMs;
-    } else if (kind === 'window' && inFlight.push(last) >= window) inFlight.shift()?.waitDurable(TIMEOUT_MS);
-  }
-  last?.waitDurable(TIMEOUT_MS);
-  return { latenciesMs };
-}
-
-parentPort?.on('message', (plan: RoundPlan) => parentPort?.postMessage(run(plan)));
-parentPort?.postMessage('ready');
+const log: LogWriter<Commit> = {
+  append: (pages) => {
+    if (writes.length !== pages) {
+      writes = Array.from({ length: pages }, (_, page) => ({ pageNumber: index * pages + page + 1, image }));
+    }
+    return writer.append({ pages: writes }, { timeoutMs: TIMEOUT_MS });
+  },
+  waitDurable: (commit) => commit.waitDurable(TIMEOUT_MS),
+};
+serveRounds((plan: RoundPlan) => runRound(log, plan, index / count));

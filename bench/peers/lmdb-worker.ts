@@ -1,4 +1,4 @@
-// A writer of lmdb.
+// A thread of lmdb.
 
 import { workerData } from 'node:worker_threads';
 import { type LmdbData, openLmdb } from './lmdb.js';
@@ -6,10 +6,14 @@ import { serveWriter } from './writer.js';
 
 const data = workerData as LmdbData;
 const database = openLmdb(data);
-if (data.wait === 'sync') serveWriter((key, value) => database.putSync(key, value));
+const read = (key: number): Uint8Array => database.get(key);
+if (data.wait === 'sync') serveWriter({ read, write: (key, value) => database.putSync(key, value) });
 else {
-  serveWriter(async (key, value) => {
-    database.putSync(key, value);
-    await database.flushed;
+  serveWriter({
+    read,
+    write: async (key, value) => {
+      database.putSync(key, value);
+      await database.flushed;
+    },
   });
 }

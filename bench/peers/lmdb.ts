@@ -38,7 +38,8 @@ function contender(wait: LmdbWait): Contender {
     wait === 'flushed' ? 'putSync(key, value), then await flushed' : 'putSync(key, value), no overlappingSync';
   const dataOf = (directory: string): LmdbData => ({ path: join(directory, 'lmdb'), wait });
   return {
-    name: wait === 'flushed' ? 'lmdb' : 'lmdb, blocking',
+    name: wait === 'flushed' ? 'lmdb, flushed' : 'lmdb, blocking',
+    safety: 'synced',
     how: `${put}; binary values, no compression; no checkpoints to take`,
     worker: new URL('./lmdb-worker.js', import.meta.url),
     open: async (directory, keys, value) => {

@@ -1,8 +1,13 @@
-// A writer of better-sqlite3: a connection of its own. A statement outside a transaction is one; it returns durable.
+// A connection of SQLite. A statement outside a transaction is one; it returns when that is committed.
 
 import { workerData } from 'node:worker_threads';
-import { openSqlite } from './sqlite.js';
+import { openSqlite, type SqliteData } from './sqlite.js';
 import { serveWriter } from './writer.js';
 
-const update = openSqlite((workerData as { path: string }).path).prepare('UPDATE kv SET value = ? WHERE id = ?');
-serveWriter((key, value) => void update.run(value, key));
+const database = openSqlite(workerData as SqliteData);
+const update = database.prepare('UPDATE kv SET value = ? WHERE id = ?');
+const select = database.prepare('SELECT value FROM kv WHERE id = ?');
+serveWriter({
+  read: (key) => (select.get(key) as { value: Uint8Array }).value,
+  write: (key, value) => void update.run(value, key),
+});

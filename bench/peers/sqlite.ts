@@ -1,53 +1,70 @@
-// better-sqlite3: a value is a row.
+// SQLite, through better-sqlite3 or through Node's own binding: a value is a row.
 
 import { join } from 'node:path';
 import { type Contender, loadPeer, requirePeer } from './contender.js';
 
-/** As much of better-sqlite3 as is used. */
+/** As much of either binding as is used. */
 export interface SqliteDatabase {
-  pragma(text: string, options?: { simple: boolean }): unknown;
-  exec(sql: string): void;
+  exec(sql: string): unknown;
   prepare(sql: string): {
     run(...values: readonly unknown[]): unknown;
+    get(...values: readonly unknown[]): unknown;
     all(): unknown[];
   };
-  transaction(work: () => void): () => void;
   close(): void;
 }
-type Sqlite = new (path: string, options: { timeout: number }) => SqliteDatabase;
+export type SqliteBinding = 'better-sqlite3' | 'node:sqlite';
+export type Synchronous = 'FULL' | 'NORMAL' | 'OFF';
+
+/** What a worker is started with. */
+export interface SqliteData {
+  readonly binding: SqliteBinding;
+  readonly synchronous: Synchronous;
+  readonly path: string;
+}
+
+type Open = new (path: string) => SqliteDatabase;
 
 const BUSY_MS = 60_000;
 
 /** Opens a connection as every thread of the benchmark does. */
-export function openSqlite(path: string): SqliteDatabase {
-  const database = new (requirePeer<Sqlite>('better-sqlite3'))(path, { timeout: BUSY_MS });
-  database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL');
-  database.pragma('cache_size = -65536');
+export function openSqlite({ binding, synchronous, path }: SqliteData): SqliteDatabase {
+  const database =
+    binding === 'better-sqlite3'
+      ? new (requirePeer<Open>(binding))(path)
+      : new (requirePeer<{ DatabaseSync: Open }>(binding).DatabaseSync)(path);
+  database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  database.exec('PRAGMA journal_mode = WAL');
+  database.exec(`PRAGMA synchronous = ${synchronous}`);
+  database.exec('PRAGMA cache_size = -65536');
   return database;
 }
 
-/** better-sqlite3, if it is installed. */
-export function sqlite(): Contender | undefined {
-  if (loadPeer('better-sqlite3') === undefined) return undefined;
+/** SQLite through a binding, if that is there. */
+export function sqlite(synchronous: Synchronous, binding: SqliteBinding = 'better-sqlite3'): Contender | undefined {
+  if (loadPeer(binding) === undefined) return undefined;
+  const dataOf = (directory: string): SqliteData => ({ binding, synchronous, path: join(directory, 'sqlite') });
   return {
-    name: 'better-sqlite3',
-    how: 'UPDATE of one row, WAL, synchronous=FULL, wal_autocheckpoint 1000, page_size 4096, cache of 64 MiB a connection',
+    name: `${binding}, ${synchronous}`,
+    how:
+      `UPDATE of one row, WAL, synchronous=${synchronous}, wal_autocheckpoint 1000, page_size 4096, cache of 64 ` +
+      'MiB a connection',
+    safety: synchronous === 'FULL' ? 'synced' : 'written',
     worker: new URL('./sqlite-worker.js', import.meta.url),
     open: async (directory, keys, value) => {
-      const path = join(directory, 'sqlite');
-      const database = openSqlite(path);
+      const workerData = dataOf(directory);
+      const database = openSqlite(workerData);
       database.exec('CREATE TABLE kv (id INTEGER PRIMARY KEY, value BLOB NOT NULL)');
       const insert = database.prepare('INSERT INTO kv (id, value) VALUES (?, ?)');
-      database.transaction(() => {
-        for (let key = 1; key <= keys; key += 1) insert.run(key, value);
-      })();
-      const settle = async (): Promise<void> => void database.pragma('wal_checkpoint(FULL)');
+      database.exec('BEGIN');
+      for (let key = 1; key <= keys; key += 1) insert.run(key, value);
+      database.exec('COMMIT');
+      const settle = async (): Promise<void> => void database.exec('PRAGMA wal_checkpoint(FULL)');
       await settle();
-      return { workerData: { path }, settle, close: async () => database.close() };
+      return { workerData, settle, close: async () => database.close() };
     },
     readAll: async (directory) => {
-      const database = openSqlite(join(directory, 'sqlite'));
+      const database = openSqlite(dataOf(directory));
       const rows = database.prepare('SELECT value FROM kv ORDER BY id').all() as { value: Uint8Array }[];
       database.close();
       return rows.map(({ value }) => value);

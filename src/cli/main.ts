@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { invalidArgument, type WalError } from '../base/errors.js';
 import { processEnvironment, resolveSettings } from '../settings.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
+import { addBench } from './commands/bench.js';
 import { addCheckpoint } from './commands/checkpoint.js';
 import { addDemo } from './commands/demo.js';
 import { addInspect } from './commands/inspect.js';
@@ -54,6 +55,7 @@ function buildProgram(finish: (status: number, isAbrupt?: boolean) => void): Com
   addStat(program, finish);
   addTail(program, finish);
   addTorture(program, finish);
+  addBench(program, finish);
   return program;
 }
 

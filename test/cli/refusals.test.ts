@@ -10,7 +10,7 @@ afterEach(removeFolders);
 
 const BASE = tracePath('torn-tail-4k', 'base.db.gz');
 const WAL = tracePath('torn-tail-4k', 'trace.db-wal.gz');
-const COMMANDS = ['demo', 'replay', 'recover', 'checkpoint', 'verify', 'inspect', 'stat', 'tail', 'torture'];
+const COMMANDS = ['demo', 'replay', 'recover', 'checkpoint', 'verify', 'inspect', 'stat', 'tail', 'torture', 'bench'];
 
 /** The arguments of a replay that is right but for what is put in its place. */
 function replay(folder: string, changes: Readonly<Record<string, string>> = {}): string[] {
@@ -29,7 +29,7 @@ async function expectRefused(args: readonly string[], names: string, code = 'ERR
 describe('options', () => {
   test.each<[readonly string[], string]>([
     [['nonsense'], 'nonsense'],
-    [['bench'], 'bench'],
+    [['bench', 'nonsense'], 'nonsense'],
     [['--nonsense'], '--nonsense'],
     [['replay'], '--base'],
     [['inspect'], 'db'],

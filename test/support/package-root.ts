@@ -25,7 +25,7 @@ export function readSources(...folders: string[]): Source[] {
     if (!existsSync(url)) return [];
     return readdirSync(url, { recursive: true, encoding: 'utf8' })
       .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => path.endsWith('.ts') && !path.includes('/node_modules/'))
       .sort()
       .map((path) => ({ path, text: readPackageFile(path) }));
   });

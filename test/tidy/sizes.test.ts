@@ -11,7 +11,7 @@ const WAL_LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 70;
 const COLUMNS_MAX = 120;
 
-const sources = readSources('src', 'workers', 'examples');
+const sources = readSources('src', 'workers', 'bench', 'examples');
 
 function linesOf({ text }: Source): string[] {
   return text.replace(/\n$/, '').split('\n');

@@ -5,26 +5,27 @@ import { openPageStore, type StoreHandle } from '../../src/index.js';
 import type { Contender } from './contender.js';
 
 /** How a writer waits. */
-export type LanewalWait = 'await' | 'block';
+export type StoreWait = 'await' | 'block';
 
 /** What a worker is started with. */
-export interface LanewalData {
+export interface LanewalStoreData {
   readonly handle: StoreHandle;
-  readonly wait: LanewalWait;
+  readonly wait: StoreWait;
 }
 
 const PAGES_PER_COMMIT = 64;
 
 /** @param wait - `await`: `await store.transaction(...)`; `block`: the thread sleeps in `commit.waitDurable` */
-export function lanewal(wait: LanewalWait): Contender {
+export function lanewalStore(wait: StoreWait): Contender {
   const how =
     wait === 'await'
       ? 'await store.transaction((tx) => tx.write(key, value)), fsync full, cache of 64 MiB shared by all threads'
       : 'the same with begin(), write(), commit().waitDurable(), which blocks the thread';
   return {
-    name: wait === 'await' ? 'lanewal' : 'lanewal, blocking',
+    name: wait === 'await' ? 'lanewal store, awaited' : 'lanewal store',
     how,
-    worker: new URL('./lanewal-worker.js', import.meta.url),
+    safety: 'synced',
+    worker: new URL('./lanewal-store-worker.js', import.meta.url),
     open: async (directory, keys, value) => {
       const store = await openPageStore(join(directory, 'store'), { fsync: 'full', cacheBytes: 64 * 2 ** 20 });
       await store.transaction((transaction) => transaction.resize(keys));

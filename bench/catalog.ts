@@ -1,0 +1,106 @@
+// The benchmarks by name, in the order in which they run, each in full and as a first look (`--quick`).
+
+import { benchAppend } from './append.js';
+import { benchCache } from './cache.js';
+import { benchCheckpoint, type CheckpointCase } from './checkpoint.js';
+import { benchCheckpointLatency } from './checkpoint-latency.js';
+import { benchHistory } from './history.js';
+import { benchIdle } from './idle.js';
+import { benchLanes } from './lanes.js';
+import { benchMixed } from './mixed.js';
+import { benchOpenLoop } from './open-loop.js';
+import { benchPeers } from './peers.js';
+import { benchRecovery } from './recovery.js';
+import type { BenchResult } from './result.js';
+import { benchSteady } from './steady.js';
+import { benchStore } from './store.js';
+import { benchStoreRecovery } from './store-recovery.js';
+import { benchSync } from './sync.js';
+
+/** Runs a benchmark in a directory on the disk under test. */
+export type Benchmark = (directory: string, isQuick: boolean) => Promise<BenchResult>;
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const roundsOf = (isQuick: boolean): number => (isQuick ? 3 : 5);
+const KEYS = 20_000;
+
+/** Benchmarks whose figures stand for themselves, a case after the other. */
+async function figuresOf<Case>(cases: readonly Case[], run: (each: Case) => Promise<unknown>): Promise<BenchResult> {
+  const figures: unknown[] = [];
+  for (const each of cases) figures.push(await run(each));
+  return { comparisons: [], plots: [], notes: [], figures };
+}
+
+export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  append: (directory, quick) => benchAppend(directory, { rounds: roundsOf(quick), seconds: quick ? 0.05 : 0.5 }),
+  sync: (directory, quick) => benchSync(directory, { rounds: roundsOf(quick), seconds: quick ? 0.2 : 1 }),
+  lanes: (directory, quick) =>
+    benchLanes(directory, {
+      writers: [1, 2, 4, 8, 16, 32],
+      rounds: roundsOf(quick),
+      seconds: quick ? 0.15 : 0.5,
+    }),
+  recovery: (directory, quick) =>
+    benchRecovery(directory, {
+      sizes: quick ? [16 * MIB, 64 * MIB] : [64 * MIB, 256 * MIB, 1024 * MIB],
+      rounds: roundsOf(quick),
+    }),
+  history: (directory, quick) =>
+    benchHistory(directory, {
+      historyBytes: quick ? 512 * MIB : 10 * GIB,
+      rounds: roundsOf(quick),
+      seconds: quick ? 0.3 : 1,
+    }),
+  'open-loop': (directory, quick) => benchOpenLoop(directory, { rounds: roundsOf(quick), seconds: quick ? 0.5 : 3 }),
+  mixed: (directory, quick) =>
+    benchMixed(directory, {
+      writers: 4,
+      keys: KEYS,
+      seconds: quick ? 0.3 : 2,
+      rounds: roundsOf(quick),
+      readPercent: 80,
+    }),
+  peers: (directory, quick) =>
+    benchPeers(directory, {
+      writers: quick ? [1, 8] : [1, 2, 4, 8],
+      keys: KEYS,
+      seconds: quick ? 0.2 : 1,
+      rounds: roundsOf(quick),
+    }),
+  idle: (directory, quick) => benchIdle(directory, { rounds: roundsOf(quick), seconds: quick ? 1 : 5 }),
+  checkpoint: (directory, quick) => {
+    const cases: Omit<CheckpointCase, 'pages'>[] = [
+      { step: 1, logOrder: 'shuffled' },
+      { step: 1, logOrder: 'ascending' },
+      { step: 3, logOrder: 'shuffled' },
+    ];
+    const pages = quick ? 10_000 : 50_000;
+    return figuresOf(cases, (each) => benchCheckpoint(directory, { ...each, pages }, roundsOf(quick)));
+  },
+  'checkpoint-latency': (directory, quick) => {
+    const given = { pages: quick ? 20_000 : 80_000, commitsPerSecond: 2000, rounds: roundsOf(quick) };
+    return figuresOf([given], (each) => benchCheckpointLatency(directory, each));
+  },
+  steady: (directory, quick) => {
+    const cases = [
+      { pagesPerCommit: 1, window: 1 },
+      { pagesPerCommit: 8, window: 100 },
+    ];
+    const given = { seconds: quick ? 10 : 60, maxLogBytes: 256 * MIB };
+    return figuresOf(cases, (each) => benchSteady(directory, { ...given, ...each }));
+  },
+  cache: (directory, quick) => {
+    return figuresOf([quick ? 100_000 : 1_000_000], (reads) => benchCache(directory, reads, roundsOf(quick)));
+  },
+  store: (directory, quick) => {
+    const given = { keys: KEYS, seconds: quick ? 1 : 3, rounds: roundsOf(quick) };
+    return benchStore(
+      directory,
+      [1, 2, 4, 8].map((writers) => ({ ...given, writers })),
+    );
+  },
+  'store-recovery': (directory, quick) => {
+    return figuresOf(quick ? [64 * MIB] : [256 * MIB, 1024 * MIB], (each) => benchStoreRecovery(directory, each, 3));
+  },
+};

@@ -1,0 +1,71 @@
+// The questions that the report answers, as a table: each is a ratio, or a figure, of one run, with the target it is
+// held against. A target is what the project aims at, not what it has reached.
+
+/** A target: at least, or at most. */
+export interface Target {
+  readonly sign: '>=' | '<=';
+  readonly bound: number;
+}
+
+/** One line of the summary. */
+export interface Row {
+  /** Of the question it belongs to. */
+  readonly number: number;
+  readonly question: string;
+  /** The benchmark that answers it. */
+  readonly benchmark: string;
+  readonly target: Target;
+  /** The target is about the figure itself, in this unit. */
+  readonly absoluteUnit?: string;
+}
+
+const atLeast = (bound: number): Target => ({ sign: '>=', bound });
+const atMost = (bound: number): Target => ({ sign: '<=', bound });
+
+const BANDWIDTH = '4 writers, 8 pages a commit, 100 in flight';
+const LONE = 'lone writer, 1 page, waits, full';
+const PEERS = '8 writers, 1 page, each waits, full';
+const RECOVERY = 'recovery of a long log into its page file';
+const OPEN_LOOP = '8 writers at 70% of their peak, fixed arrivals';
+const IDLE = 'an idle log';
+
+export const ROWS = {
+  'bandwidth-full-1': row(1, `${BANDWIDTH}, full, beside 1 raw stream`, 'lanes', atLeast(0.9)),
+  'bandwidth-full-2': row(1, `${BANDWIDTH}, full, beside 2 raw streams`, 'lanes', atLeast(0.8)),
+  'bandwidth-full-4': row(1, `${BANDWIDTH}, full, beside 4 raw streams`, 'lanes', atLeast(0.8)),
+  'bandwidth-normal-1': row(1, `${BANDWIDTH}, normal, beside 1 raw stream`, 'lanes', atLeast(0.9)),
+  'bandwidth-normal-2': row(1, `${BANDWIDTH}, normal, beside 2 raw streams`, 'lanes', atLeast(0.8)),
+  'bandwidth-normal-4': row(1, `${BANDWIDTH}, normal, beside 4 raw streams`, 'lanes', atLeast(0.8)),
+  'lone-blocking': row(2, `${LONE}: blocking, beside raw write + fdatasync`, 'sync', atMost(1.15)),
+  'lone-awaited': row(2, `${LONE}: awaited, beside raw write + fdatasync`, 'sync', atMost(1.5)),
+  'lone-sqlite': row(2, `${LONE}: blocking, beside better-sqlite3 WAL FULL`, 'sync', atMost(1)),
+  'peers-log-sqlite': row(3, `${PEERS}: log, beside better-sqlite3 WAL FULL`, 'peers', atLeast(3)),
+  'peers-log-lmdb': row(3, `${PEERS}: log, beside lmdb flushed`, 'peers', atLeast(3)),
+  'peers-store-sqlite': row(3, `${PEERS}: page store, beside better-sqlite3 WAL FULL`, 'peers', atLeast(1.5)),
+  'peers-store-lmdb': row(3, `${PEERS}: page store, beside lmdb flushed`, 'peers', atLeast(1.5)),
+  'append-cost': row(4, 'append alone, 1 page, no back-pressure, beside copy + CRC32C', 'append', atMost(1.5)),
+  'append-total': row(4, 'append alone, 1 page, off, beside raw unsynced writes', 'append', atLeast(0.8)),
+  contention: row(5, '16 writers beside 2 writers, 100 in flight', 'lanes', atLeast(0.9)),
+  'global-lock-window': row(6, 'auto beside a global-lock log: 4 writers, 8 pages, 100 in flight', 'lanes', atLeast(1)),
+  'global-lock-wait': row(6, 'auto beside a global-lock log: 8 writers, 1 page, each waits', 'peers', atLeast(1)),
+  'recovery-hot': row(7, `${RECOVERY}, hot, beside raw read + checksum + write`, 'recovery', atMost(1.5)),
+  'recovery-cold': row(7, `${RECOVERY}, cold, beside raw read + checksum + write`, 'recovery', atMost(1.5)),
+  'recovery-sqlite': row(7, `${RECOVERY}, hot, beside SQLite`, 'recovery', atMost(1)),
+  'recovery-memory': row(7, `${RECOVERY}: memory above an empty process`, 'recovery', atMost(128), 'MiB'),
+  history: row(8, 'a commit with a long history behind it, beside a fresh log', 'history', atMost(1.1)),
+  'open-loop-p99': row(9, `${OPEN_LOOP}: p99 beside the raw sync's`, 'open-loop', atMost(4)),
+  'open-loop-p999': row(9, `${OPEN_LOOP}: p99.9 beside the raw sync's p99`, 'open-loop', atMost(10)),
+  'idle-cpu': row(10, `${IDLE}: processor time`, 'idle', atMost(1), 'ms a second'),
+  'idle-wakeups': row(10, `${IDLE}: wake-ups`, 'idle', atMost(1), 'a second'),
+} satisfies Record<string, Row>;
+
+export type ComparisonId = keyof typeof ROWS;
+
+function row(number: number, question: string, benchmark: string, target: Target, absoluteUnit?: string): Row {
+  return { number, question, benchmark, target, ...(absoluteUnit === undefined ? {} : { absoluteUnit }) };
+}
+
+/** Whether a figure is what is aimed at. */
+export function isMet({ sign, bound }: Target, figure: number): boolean {
+  return sign === '>=' ? figure >= bound : figure <= bound;
+}
