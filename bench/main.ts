@@ -1,7 +1,7 @@
 // The process behind `lanewal bench`: its one argument is what the command line was told, as JSON. Progress goes to
 // standard error, the summary to standard output, everything to the folder given.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BENCHMARKS } from './catalog.js';
 import { machine } from './machine.js';
@@ -18,7 +18,7 @@ export interface BenchRequest {
   /** All when empty. */
   readonly names: readonly string[];
   readonly isQuick: boolean;
-  /** Where results.json, report.html, plot.svg and summary.md go. */
+  /** The folder, which is there, for results.json, report.html, plot.svg and summary.md. */
   readonly out: string;
   /** A directory on the disk under test. */
   readonly directory: string;
@@ -29,9 +29,6 @@ export interface BenchRequest {
 
 async function main(request: BenchRequest): Promise<void> {
   const { names, isQuick, out, directory, isJson, command } = request;
-  // Before the work, so that a folder that cannot be made costs nothing.
-  mkdirSync(out, { recursive: true });
-  mkdirSync(directory, { recursive: true });
   const benchmarks: Record<string, BenchResult> = {};
   const results: Results = {
     date: new Date().toISOString(),

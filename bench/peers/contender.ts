@@ -1,7 +1,7 @@
 // What the benchmarks with peers run: anything that keeps values of 4 KiB by a whole number, and acknowledges a write
 // at a stated level of safety.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -50,11 +50,16 @@ export function loadPeer<Module>(name: string): Module | undefined {
     return requirePeer<Module>(name);
   } catch (error) {
     const why = String((error as Error).message).split('\n')[0];
-    const remedy = name.startsWith('node:') ? '' : ' (npm install --prefix bench/peers)';
-    if (!skipped.has(name)) process.stderr.write(`  ${name} is skipped: ${why}${remedy}\n`);
+    if (!skipped.has(name)) process.stderr.write(`  ${name} is skipped: ${why}${remedy(name)}\n`);
     skipped.add(name);
     return undefined;
   }
+}
+
+function remedy(name: string): string {
+  if (name.startsWith('node:')) return '';
+  const isCheckout = existsSync(new URL('package.json', PLACES[0]));
+  return isCheckout ? ' (npm install --prefix bench/peers)' : ` (npm install ${name})`;
 }
 
 /** The peers that were asked for and are not there. */

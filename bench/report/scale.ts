@@ -9,7 +9,7 @@ export interface Scale {
   readonly ticks: readonly { readonly value: number; readonly text: string }[];
 }
 
-const PERCENTILES = [0, 50, 90, 99, 99.9, 99.99, 99.999];
+const PERCENTILES = [50, 90, 99, 99.9, 99.99, 99.999];
 /** Log axes with more marks than this show powers of ten only. */
 const LOG_TICKS_MAX = 8;
 const LINEAR_TICKS = 5;

@@ -1,7 +1,7 @@
 // Goal: `lanewal bench` measures, says so, and leaves results, report and nothing else. Method: one short benchmark, run
 // as a user would; the list of names against what there is.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { BENCHMARKS } from '../../bench/catalog.js';
@@ -32,4 +32,13 @@ test('a quick benchmark writes results and a report, and prints the summary', as
   expect(results.machine).toMatchObject({ node: process.version, LANEWAL_LOG_FILE_BYTES: '4194304' });
   expect(existsSync(join(out, 'report.html'))).toBe(true);
   expect(readdirSync(folder)).toEqual(['out']);
+});
+
+test('a folder for results that cannot be made is an error in one line, before anything is measured', async () => {
+  const folder = makeFolder();
+  writeFileSync(join(folder, 'file'), 'precious');
+  const { status, stdout, stderr } = await runCommand(['bench', 'append', '--out', join(folder, 'file')]);
+  expect([status, stdout]).toEqual([3, '']);
+  expect(stderr).toMatch(/^lanewal: [^\n]+file[^\n]+\(ERR_WAL_IO\)\n$/);
+  expect(readdirSync(folder)).toEqual(['file']);
 });

@@ -2,11 +2,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { wallClockMs } from '../../base/clock.js';
-import { invalidArgument } from '../../base/errors.js';
+import { invalidArgument, toWalError } from '../../base/errors.js';
 import { EXIT } from '../exit-status.js';
 import { filePath } from '../option-values.js';
 
@@ -69,6 +70,7 @@ async function bench(names: readonly string[], options: BenchOptions): Promise<n
   const { quick = false, json = false } = options;
   const out =
     options.out ?? join('bench', 'results', new Date(wallClockMs()).toISOString().slice(0, 16).replace(':', ''));
+  for (const folder of [out, options.dir]) makeFolder(folder);
   const request = {
     names,
     isQuick: quick,
@@ -80,4 +82,13 @@ async function bench(names: readonly string[], options: BenchOptions): Promise<n
   const child = spawn(process.execPath, [MAIN, JSON.stringify(request)], { stdio: 'inherit' });
   const [status] = (await once(child, 'exit')) as [number | null];
   return status === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Before the work, so that a folder that cannot be made costs nothing. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (thrown) {
+    throw toWalError(thrown, `make the folder ${path}`);
+  }
 }

@@ -1,0 +1,47 @@
+// Goal: the open loop charges a slow commit to all that had to wait for it, and the closed loop keeps to its window.
+// Method: a log made up here, whose first commit blocks; what is asserted follows from that, however slow the machine is.
+
+import { expect, test } from 'vitest';
+import { LatencyHistogram } from '../../../bench/histogram.js';
+import { type LogWriter, runRound } from '../../../bench/log-writer.js';
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+test('a commit of the open loop counts from when it was due, not from when its turn came', () => {
+  let count = 0;
+  const stallMs = 40;
+  const log: LogWriter<number> = {
+    append: () => count++,
+    waitDurable: (commit) => void (commit === 0 && Atomics.wait(sleeper, 0, 0, stallMs)),
+  };
+  const { commits, latencies } = runRound(
+    log,
+    { kind: 'open-loop', seconds: 0.02, pages: 1, commitsPerSecond: 1000 },
+    0,
+  );
+  expect(commits).toBe(20);
+  // All of them were due within 20 ms, and none came before the stall of 40 ms was over.
+  const all = LatencyHistogram.merged([latencies]);
+  expect(all.count).toBe(20);
+  expect(all.us(0)).toBeGreaterThan(19_000);
+  expect(all.us(100)).toBeGreaterThan(39_000);
+});
+
+test('a window holds so many commits, each is waited for in order, and the last one in the end', () => {
+  let next = 0;
+  let durable = -1;
+  let most = 0;
+  const log: LogWriter<number> = {
+    append: () => {
+      most = Math.max(most, next - durable);
+      return next++;
+    },
+    waitDurable: (commit) => {
+      expect(commit).toBeGreaterThanOrEqual(durable);
+      durable = commit;
+    },
+  };
+  const { commits } = runRound(log, { kind: 'window', seconds: 0.01, pages: 1, window: 10 }, 0);
+  expect([commits, durable]).toEqual([next, next - 1]);
+  expect(most).toBe(10);
+});
