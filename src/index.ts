@@ -8,7 +8,7 @@ export type { Commit } from './commit.js';
 export { connectWal } from './connect.js';
 export type { WaitOptions } from './epoch/mark-waiter.js';
 export type { DurableRange } from './epoch/publication.js';
-export type { FlushResult } from './flusher/flusher.js';
+export type { FlushResult } from './flusher/flush-requests.js';
 export type { LogFileInfo } from './flusher/messages.js';
 export type { DurableCommit } from './follow/commit-copy.js';
 export type { CommitsOptions } from './follow/durable-commits.js';

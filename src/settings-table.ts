@@ -184,10 +184,11 @@ export const SETTINGS: readonly SettingRow[] = [
     scope: 'log',
     variable: 'LANEWAL_HELPER_LANES',
     unit: 'flushes',
-    defaultWords: '2',
+    defaultWords: '1 on two processors or fewer, else 2',
     effect: 'Flushes in flight at once: with 2, epochs are written while one of 512 KiB or more is synced.',
     rule: { kind: 'number', min: 1, max: 2 },
-    fallback: fixed(2),
+    // Measured on two processors: nothing is gained there (design/decisions/0019).
+    fallback: () => (availableParallelism() > 2 ? 2 : 1),
   },
   {
     name: 'maxLogBytes',

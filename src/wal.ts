@@ -10,7 +10,7 @@ import { type Control, STATE, type StateName, stateName } from './epoch/control.
 import type { WaitOptions } from './epoch/mark-waiter.js';
 import { DurablePublication, type DurableRange } from './epoch/publication.js';
 import { drainAtExit } from './exit.js';
-import type { FlushResult } from './flusher/flusher.js';
+import type { FlushResult } from './flusher/flush-requests.js';
 import { type FlusherHost, isRefusedClose } from './flusher/flusher-host.js';
 import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
 import type { DurableCommit } from './follow/commit-copy.js';

@@ -7,7 +7,7 @@ import type { StoreIdentity } from '../log/checkpoint-record.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { RequestSender } from '../thread/request-port.js';
 import { type MessagePort, sendPort } from '../thread/thread-connect.js';
-import type { FlushResult } from './flusher.js';
+import type { FlushResult } from './flush-requests.js';
 import { type FlusherNotice, type FlusherRequest, type LogFileInfo, requestsKey } from './messages.js';
 
 /** Where the flusher of an open log is; part of the log's handle. */

@@ -7,7 +7,7 @@ import { RequestSender } from '../thread/request-port.js';
 import { MessageChannel, type MessagePort, threadId } from '../thread/thread-connect.js';
 import { type RunningWorker, startWorker } from '../thread/worker-host.js';
 import type { ArchiveService } from './archive-hold.js';
-import type { FlushResult } from './flusher.js';
+import type { FlushResult } from './flush-requests.js';
 import { FlusherThread } from './flusher-thread.js';
 import type { FlusherNotice, FlusherRequest, FlusherStart, LogFileInfo } from './messages.js';
 import { NO_PREALLOCATOR } from './preallocator.js';

@@ -55,13 +55,16 @@ export class FlusherLoop {
 
   /** Looks for a demand for a moment before sleeping; longer while that pays, not at all while it does not. */
   #spin(demand: number, { untilMs }: { untilMs: number }): boolean {
-    const endMs = Math.min(monotonicMs() + this.#spinMs, untilMs);
+    const nowMs = monotonicMs();
+    // A moment that no timer is short enough for is waited out.
+    const endMs = untilMs - nowMs <= SPIN_MS ? untilMs : nowMs + this.#spinMs;
     do {
       if (this.#control.demand.load() !== demand) {
         this.#spinMs = SPIN_MS;
         return true;
       }
     } while (monotonicMs() < endMs);
+    if (endMs === untilMs) return true;
     this.#spinMs /= 2;
     return false;
   }

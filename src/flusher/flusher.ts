@@ -9,6 +9,8 @@ import type { LogPosition } from '../log/codec.js';
 import type { LogWriter } from '../log/log-writer.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
 import { EpochCounts } from './epoch-counts.js';
+import { FlushRequests, type FlushResult } from './flush-requests.js';
+import { Gathering } from './gathering.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
 import { type SyncSettings, Syncs } from './syncs.js';
 
@@ -41,19 +43,6 @@ export type NextStep =
 /** Errors of a write that can be tried again once there is room, on the disk or in the log. */
 const FULL_CODES: readonly ErrorCode[] = ['ERR_WAL_STORAGE_FULL', 'ERR_WAL_LOG_FULL'];
 
-/** A flush somebody asked for. */
-interface FlushRequest {
-  readonly throughSeq: number;
-  resolve(result: FlushResult): void;
-  reject(error: WalError): void;
-}
-
-/** The marks after a flush. */
-export interface FlushResult {
-  readonly durableSeq: number;
-  readonly durableEpoch: number;
-}
-
 /** How often a guard that holds an epoch back, or a full disk, is looked at again. */
 const HELD_BACK_MS = 20;
 const STALL_RETRY_MS_MAX = 1000;
@@ -67,10 +56,11 @@ export class Flusher {
   readonly #log: LogWriter;
   readonly #settings: FlusherSettings;
   readonly #events: FlusherEvents;
-  readonly #requests: FlushRequest[] = [];
+  readonly #requests = new FlushRequests();
   readonly #scratch = new SegmentScratch();
   readonly #counts: EpochCounts;
   readonly #syncs: Syncs;
+  readonly #gathering = new Gathering();
   #isTicking: boolean;
   #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
   /** When the oldest unsealed commit was first seen, and the first demand for one; undefined while there is none. */
@@ -118,12 +108,9 @@ export class Flusher {
   }
 
   /** Asks for everything published so far to be durable; under `off`, written. */
-  flush(): Promise<FlushResult> {
-    const throughSeq = this.#control.commitSeqNext.load() - 1;
-    return new Promise((resolve, reject) => {
-      if (this.#control.hasEnded()) reject(this.endedError());
-      else this.#requests.push({ throughSeq, resolve, reject });
-    });
+  async flush(): Promise<FlushResult> {
+    if (this.#control.hasEnded()) throw this.endedError();
+    return this.#requests.add(this.#control.commitSeqNext.load() - 1);
   }
 
   /** Something may have made room: a stalled log looks again at once. */
@@ -155,7 +142,7 @@ export class Flusher {
     );
     this.#control.setFailure(reason);
     this.#control.setState(STATE.failed);
-    for (const request of this.#requests.splice(0)) request.reject(reason);
+    this.#requests.rejectAll(reason);
     this.#closing?.reject(reason);
     this.#events.failed(reason);
     try {
@@ -173,8 +160,9 @@ export class Flusher {
         return this.#sleepStalled();
       }
       const before = this.#log.position;
-      // What was written before the disk was full does not wait for space.
-      if (this.#stallRetryMs !== undefined) this.#syncIfDue(nowMs);
+      // What was written before the disk was full does not wait for space, and what was written while another sync was
+      // under way does not wait for the next write.
+      if (this.#stallRetryMs !== undefined || this.#syncs.isMuch) this.#syncIfDue(nowMs);
       if (this.#pending === undefined && this.#isSealDue(nowMs)) this.#seal();
       this.#write(nowMs);
       this.#syncIfDue(nowMs);
@@ -213,13 +201,20 @@ export class Flusher {
     }
     this.#unsealedSinceMs ??= nowMs;
     if (this.#syncs.isUnderWay) return this.#syncs.isWorthWriting(this.#lanes.stagedBytes());
-    if (this.#requests.length > 0 || this.#closing !== undefined) return true;
+    if (!this.#requests.isEmpty || this.#closing !== undefined) return true;
     if (this.#control.demandSeq.load() >= first) {
       this.#demandedSinceMs ??= nowMs;
-      if (nowMs >= this.#demandedSinceMs + this.#settings.maxFlushDelayMs) return true;
+      if (nowMs >= this.#sealMs(this.#demandedSinceMs)) return true;
     }
     if (this.#isTicking && nowMs >= this.#unsealedSinceMs + this.#settings.epochIntervalMs) return true;
     return this.#isPressed();
+  }
+
+  /** When a seal that is asked for is due: at once, or after a moment in which more may come. */
+  #sealMs(demandedSinceMs: number): number {
+    const commits = this.#control.commitSeqNext.load() - this.#firstUnsealed();
+    const delayedMs = demandedSinceMs + this.#settings.maxFlushDelayMs;
+    return Math.max(delayedMs, this.#gathering.untilMs(commits, demandedSinceMs) ?? 0);
   }
 
   /** So much is staged that it does not wait for the tick. */
@@ -231,6 +226,7 @@ export class Flusher {
     const { epoch, nextSeq } = this.#log.position;
     const sealed = this.#lanes.seal(epoch + 1, nextSeq);
     if (sealed === undefined) return;
+    this.#gathering.sealed(sealed.certificate.endSeq - sealed.certificate.firstSeq);
     const frames = sealed.cuts.flatMap(({ pieces }) => pieces);
     this.#pending = { sealed, segment: buildEpochSegment(sealed.certificate, frames, this.#scratch) };
     this.#control.sealedEpoch.store(epoch + 1);
@@ -255,7 +251,7 @@ export class Flusher {
   }
 
   #syncIfDue(nowMs: number): void {
-    const isAsked = this.#requests.length > 0 || this.#closing !== undefined;
+    const isAsked = !this.#requests.isEmpty || this.#closing !== undefined;
     if (this.#syncs.syncIfDue(nowMs, isAsked, this.#isTicking)) {
       this.#markDueMs = nowMs + this.#settings.epochIntervalMs;
     }
@@ -273,16 +269,13 @@ export class Flusher {
   #moveDurable({ epoch, nextSeq }: LogPosition): void {
     this.#control.durableSeq.store(nextSeq - 1);
     this.#control.durableEpoch.store(epoch);
-    this.#control.durableTurn.announce();
+    this.#gathering.woke(this.#control.durableTurn.announce());
   }
 
   #answerRequests(): void {
-    if (this.#requests.length === 0) return;
-    const result = { durableSeq: this.#control.durableSeq.load(), durableEpoch: this.#control.durableEpoch.load() };
-    // Requests come in order of their sequences.
-    while (this.#requests[0] !== undefined && this.#requests[0].throughSeq <= result.durableSeq) {
-      this.#requests.shift()?.resolve(result);
-    }
+    if (this.#requests.isEmpty) return;
+    const { durableSeq, durableEpoch } = this.#control;
+    this.#requests.answer({ durableSeq: durableSeq.load(), durableEpoch: durableEpoch.load() });
   }
 
   /** Puts on disk, in an idle moment, that the last epoch is synced: after this a hole in it is known to be damage. */
@@ -316,7 +309,7 @@ export class Flusher {
     if (this.#settings.fsync !== 'off') this.#log.sync();
     this.#log.close();
     this.#control.setState(STATE.closed);
-    for (const request of this.#requests.splice(0)) request.reject(this.endedError());
+    this.#requests.rejectAll(this.endedError());
     this.#closing?.resolve();
     return { kind: 'ended' };
   }
@@ -377,13 +370,12 @@ export class Flusher {
   }
 
   #whatNext(nowMs: number): NextStep {
-    const { epochIntervalMs, maxFlushDelayMs } = this.#settings;
+    const { epochIntervalMs } = this.#settings;
     const isUnsealed = this.#control.commitSeqNext.load() > this.#firstUnsealed();
-    let untilMs = Number.POSITIVE_INFINITY;
+    let untilMs = this.#demandedSinceMs === undefined ? Number.POSITIVE_INFINITY : this.#sealMs(this.#demandedSinceMs);
     const wakeAt = (sinceMs: number | undefined, delayMs: number): void => {
       if (sinceMs !== undefined) untilMs = Math.min(untilMs, sinceMs + delayMs);
     };
-    wakeAt(this.#demandedSinceMs, maxFlushDelayMs);
     if (this.#isTicking) {
       wakeAt(this.#unsealedSinceMs, epochIntervalMs);
       wakeAt(this.#syncs.unsyncedSinceMs, epochIntervalMs);
@@ -392,7 +384,7 @@ export class Flusher {
     // Overdue and yet not done: a guard holds it back. Its writer wakes us when it publishes, or it is dead and the
     // host hears of it; either way it is looked at again soon.
     const isOverdue = untilMs <= nowMs || (isUnsealed && this.#isPressed());
-    if (this.#requests.length > 0 || this.#closing !== undefined || isOverdue) {
+    if (!this.#requests.isEmpty || this.#closing !== undefined || isOverdue) {
       return { kind: 'sleep', sleep: SLEEP.idle, untilMs: nowMs + HELD_BACK_MS };
     }
     return { kind: 'sleep', sleep: isUnsealed ? SLEEP.untilTick : SLEEP.idle, untilMs };

@@ -60,6 +60,11 @@ export class Syncs {
     return this.#unsyncedSinceMs === undefined && !this.isUnderWay;
   }
 
+  /** Whether what is unsynced is worth a sync of its own, before more is written. */
+  get isMuch(): boolean {
+    return this.#settings.helperLaneBudget > 1 && this.#unsyncedBytes >= this.#overlappedBytes;
+  }
+
   /** A segment of `bytes` was written. */
   wrote(bytes: number, nowMs: number): void {
     this.#unsyncedSinceMs ??= nowMs;
@@ -82,7 +87,7 @@ export class Syncs {
    */
   syncIfDue(nowMs: number, isAsked: boolean, isTicking: boolean): boolean {
     if (this.isUnderWay || !this.#isDue(nowMs, isAsked, isTicking)) return false;
-    const isOverlapped = this.#settings.helperLaneBudget > 1 && this.#unsyncedBytes >= this.#overlappedBytes;
+    const isOverlapped = this.isMuch;
     this.#unsyncedSinceMs = undefined;
     this.#unsyncedBytes = 0;
     if (isOverlapped) {

@@ -26,10 +26,12 @@ export class Turn {
     return this.#word.load();
   }
 
-  /** Changes the turn and wakes whoever sleeps. */
-  announce(): void {
+  /** Changes the turn and wakes whoever sleeps; returns how many were counted. */
+  announce(): number {
     this.#word.add(1);
-    if (this.#sleepers.load() > 0) this.#word.notify();
+    const sleepers = this.#sleepers.load();
+    if (sleepers > 0) this.#word.notify();
+    return sleepers;
   }
 
   /**

@@ -18,6 +18,7 @@ const VOIDS_TEST = 'test/unit/flusher/dead-guards.test.ts';
 const FAILED_SYNC = { file: FLUSHER_TEST, title: 'of a sync is final: the log fails and nothing is tried again' };
 const DEAD_JUMBO = { file: REAPING_TEST, title: 'frees the room its jumbo had claimed' };
 const OVERLAP = (title: string) => ({ file: 'test/unit/flusher/overlap.test.ts', title });
+const GATHER = (title: string) => ({ file: 'test/unit/flusher/gathering.test.ts', title });
 const EVERY_DEATH = { file: REAPING_TEST, title: 'I6: leaves a whole commit, an explained void, or nothing' };
 
 export const FLUSHER_MUTANTS: readonly Mutant[] = [
@@ -105,8 +106,8 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     file: FLUSHER,
     find: `    this.#control.durableSeq.store(nextSeq - 1);
     this.#control.durableEpoch.store(epoch);
-    this.#control.durableTurn.announce();`,
-    replace: `    this.#control.durableTurn.announce();
+    this.#gathering.woke(this.#control.durableTurn.announce());`,
+    replace: `    this.#gathering.woke(this.#control.durableTurn.announce());
     this.#control.durableSeq.store(nextSeq - 1);
     this.#control.durableEpoch.store(epoch);`,
     killedBy: {
@@ -134,13 +135,13 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a close does not wait for the sync of a log under normal',
     file: FLUSHER,
-    find: `const isAsked = this.#requests.length > 0 || this.#closing !== undefined;`,
-    replace: `const isAsked = this.#requests.length > 0;`,
+    find: `const isAsked = !this.#requests.isEmpty || this.#closing !== undefined;`,
+    replace: `const isAsked = !this.#requests.isEmpty;`,
     killedBy: { file: SYNC_TEST, title: 'normal syncs for a flush and for a close' },
   },
   {
     name: 'answers a flush before the durable mark covers it',
-    file: FLUSHER,
+    file: 'src/flusher/flush-requests.ts',
     find: `this.#requests[0].throughSeq <= result.durableSeq`,
     replace: `this.#requests[0].throughSeq >= 0`,
     killedBy: { file: FLUSHER_TEST, title: 'I3: a guard holds back its own sequence and what is above it' },
@@ -191,8 +192,8 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     name: 'fails without saying so to those who wait',
     file: FLUSHER,
     find: `    this.#control.setState(STATE.failed);
-    for`,
-    replace: `    for`,
+    this.#requests`,
+    replace: `    this.#requests`,
     killedBy: FAILED_SYNC,
   },
   {
@@ -503,5 +504,33 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     find: `this.#pending === undefined && this.#syncs.isDone;`,
     replace: `this.#pending === undefined && this.#syncs.unsyncedSinceMs === undefined;`,
     killedBy: OVERLAP('a close waits for the sync that is under way'),
+  },
+  {
+    name: 'gathers without end',
+    file: 'src/flusher/gathering.ts',
+    find: `    return sinceMs + this.#patienceMs;`,
+    replace: `    return sinceMs + 1000 * this.#patienceMs;`,
+    killedBy: GATHER('those that do not come are not waited for'),
+  },
+  {
+    name: 'does not gather',
+    file: 'src/flusher/gathering.ts',
+    find: `commits >= this.#woken || this`,
+    replace: `commits >= 1 || this`,
+    killedBy: GATHER('threads that were woken together share the next epoch'),
+  },
+  {
+    name: 'waits for more although all have come',
+    file: 'src/flusher/gathering.ts',
+    find: `commits >= this.#woken || this`,
+    replace: `commits > this.#woken || this`,
+    killedBy: GATHER('threads that were woken together share the next epoch'),
+  },
+  {
+    name: 'gathers for ever for threads that do something else',
+    file: 'src/flusher/gathering.ts',
+    find: `commits === this.#before) this.#patienceMs /= 2;`,
+    replace: `commits === this.#before) this.#patienceMs *= 1;`,
+    killedBy: GATHER('those that do not come again and again are not waited for at all'),
   },
 ];

@@ -49,8 +49,10 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     name: 'I7: an announcement wakes before it changes the turn',
     file: 'src/memory/turn.ts',
     find: `    this.#word.add(1);
-    if (this.#sleepers.load() > 0) this.#word.notify();`,
-    replace: `    if (this.#sleepers.load() > 0) this.#word.notify();
+    const sleepers = this.#sleepers.load();
+    if (sleepers > 0) this.#word.notify();`,
+    replace: `    const sleepers = this.#sleepers.load();
+    if (sleepers > 0) this.#word.notify();
     this.#word.add(1);`,
     killedBy: { file: ORDERS_TEST, title: 'I7: an announcement changes the turn before it looks who sleeps' },
   },

@@ -129,7 +129,7 @@ describe('what is announced has happened', () => {
       vi.spyOn(turn, 'announce').mockImplementation(() => {
         const { writtenSeq, durableSeq, durableEpoch, state } = control;
         seen.push(`${name} ${writtenSeq.load()} ${durableSeq.load()} ${durableEpoch.load()} ${state}`);
-        announce();
+        return announce();
       });
     };
     watch('written', control.writtenTurn);

@@ -28,6 +28,7 @@ describe('write, sync and marks', () => {
         const { done } = directory;
         const last = (operation: string): number => done.findLastIndex((each) => each.startsWith(`${operation} `));
         expect(last('sync')).toBeGreaterThan(last('write'));
+        return 0;
       });
       for (let round = 1; round <= 3; round += 1) {
         rig.append(onePage(round));

@@ -1,0 +1,45 @@
+// Whether a seal that somebody waits for is put off for a moment, because threads that were just woken are about to
+// commit again (design/concurrency.md, "Gather"). Without it the first of them has a sync of its own, and all others
+// wait for that and the next one.
+
+/** Longer than a thread needs to be woken and to commit again; shorter than the sync that is saved. */
+const PATIENCE_MS_MAX = 0.1;
+/** Below this it is not worth waiting; now and then it is tried again. */
+const PATIENCE_MS_MIN = 0.01;
+const EPOCHS_PER_TRIAL = 64;
+
+/** What one flusher knows of the threads that wait for it. */
+export class Gathering {
+  /** Threads that were told of the last sync. */
+  #woken = 0;
+  /** Commits that were there when a seal was put off. */
+  #before: number | undefined;
+  #patienceMs = PATIENCE_MS_MAX;
+  #epochs = 0;
+
+  /** Threads that slept were told that their commits are durable. */
+  woke(threads: number): void {
+    this.#woken = threads;
+  }
+
+  /**
+   * Until when a seal is put off; undefined when it is not.
+   *
+   * @param commits - that are to be sealed
+   * @param sinceMs - when the first of them was asked for
+   */
+  untilMs(commits: number, sinceMs: number): number | undefined {
+    if (commits >= this.#woken || this.#patienceMs < PATIENCE_MS_MIN) return undefined;
+    this.#before ??= commits;
+    return sinceMs + this.#patienceMs;
+  }
+
+  /** An epoch of so many commits is sealed: if nobody came while it was put off, the next one is put off for less. */
+  sealed(commits: number): void {
+    this.#epochs += 1;
+    const isTrial = this.#epochs % EPOCHS_PER_TRIAL === 0;
+    if (this.#before !== undefined && commits === this.#before) this.#patienceMs /= 2;
+    else if (this.#before !== undefined || isTrial) this.#patienceMs = PATIENCE_MS_MAX;
+    this.#before = undefined;
+  }
+}
