@@ -177,8 +177,8 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a stall keeps what was written before it from being synced',
     file: FLUSHER,
-    find: `      if (this.#stallRetryMs !== undefined) this.#syncIfDue(nowMs);`,
-    replace: ``,
+    find: `if (this.#stallRetryMs !== undefined || this.#syncs.isMuch) this`,
+    replace: `if (this.#syncs.isMuch) this`,
     killedBy: { file: FLUSHER_TEST, title: 'does not keep epochs that were written before from being synced' },
   },
   {
@@ -532,5 +532,12 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     find: `commits === this.#before) this.#patienceMs /= 2;`,
     replace: `commits === this.#before) this.#patienceMs *= 1;`,
     killedBy: GATHER('those that do not come again and again are not waited for at all'),
+  },
+  {
+    name: 'writes more before it syncs what was written while a sync was under way',
+    file: FLUSHER,
+    find: `if (this.#stallRetryMs !== undefined || this.#syncs.isMuch) this`,
+    replace: `if (this.#stallRetryMs !== undefined) this`,
+    killedBy: OVERLAP('what was written while a sync was under way is synced before more is written'),
   },
 ];

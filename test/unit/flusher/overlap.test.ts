@@ -81,6 +81,21 @@ describe('a sync under way', () => {
     expect(rig.control.writtenSeq.load()).toBe(5);
   });
 
+  test('what was written while a sync was under way is synced before more is written', async () => {
+    const disk = held();
+    const rig = await rigOn(disk);
+    append(rig);
+    rig.settle();
+    append(rig);
+    rig.settle();
+    append(rig);
+    await endSync(rig, disk);
+    expect(marks(rig)).toEqual([3, 1]);
+    await endSync(rig, disk);
+    // The second sync began in front of the third write.
+    expect(marks(rig)).toEqual([3, 2]);
+  });
+
   test('A5: the log does not leave a file that is being synced', async () => {
     const disk = held();
     const rig = await rigOn(disk, { logFileBytes: 8192 });
@@ -161,7 +176,7 @@ async function turnUntil(isSo: () => boolean, act = (): void => undefined): Prom
 test('what waits for a sync to end goes on when it does: the next epoch, a flush, and a close', async () => {
   const disk = held();
   const log = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536 };
-  const wal = await openWalOn(disk, { ...log, ticker: false, syncBytes: SYNC_BYTES });
+  const wal = await openWalOn(disk, { ...log, ticker: false, syncBytes: SYNC_BYTES, helperLaneBudget: 2 });
   const told: string[] = [];
   const append = (): void => {
     const commit = wal.connect().append({ operations: [{ code: 1, bytes: new Uint8Array(BYTES) }] });
