@@ -9,11 +9,10 @@ import { logDirectoryPath } from '../recovery/recover.js';
 import { type ReplayCommit, replayCommitOf, segmentsOf } from '../recovery/replay.js';
 import type { DamageEntry } from '../recovery/report.js';
 import { type LogScan, scanLog } from '../recovery/scan.js';
-import type { Certificate } from '../segment/codec.js';
 import { CommitReader } from '../segment/commit-reader.js';
 import { FileWindow } from '../segment/file-window.js';
 import { SEGMENT_KIND } from '../segment/layout.js';
-import { type CheckedHeader, readSegmentCertificate } from '../segment/reader.js';
+import { type CheckedCertificate, type CheckedHeader, readSegmentCertificate } from '../segment/reader.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { checkDatabasePath } from './page-files.js';
 
@@ -84,7 +83,7 @@ function asUnsteady(thrown: unknown): unknown {
 export interface VisitedSegment {
   readonly file: string;
   readonly header: CheckedHeader;
-  readonly certificate: Certificate;
+  readonly certificate: CheckedCertificate;
   commits(): Iterable<ReplayCommit>;
 }
 

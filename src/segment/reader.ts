@@ -31,6 +31,9 @@ export interface ChainPoint {
 /** A header that passed its own checks. */
 export type CheckedHeader = SegmentHeader & { readonly headerCrc: number };
 
+/** A certificate that passed its own checks and agrees with its header. */
+export type CheckedCertificate = Certificate & { readonly crc: number };
+
 /** Why a segment does not count, and where in the file that shows. */
 export interface SegmentFault {
   readonly reason: string;
@@ -154,7 +157,7 @@ export function readSegmentCertificate(
   file: LogFile,
   window: FileWindow,
   header: SegmentHeader,
-): Certificate | SegmentFault {
+): CheckedCertificate | SegmentFault {
   try {
     return readCertificate(file, window, header);
   } catch (error) {
@@ -163,7 +166,7 @@ export function readSegmentCertificate(
   }
 }
 
-function readCertificate(file: LogFile, window: FileWindow, header: SegmentHeader): Certificate & { crc: number } {
+function readCertificate(file: LogFile, window: FileWindow, header: SegmentHeader): CheckedCertificate {
   const { certificateBytes } = header;
   const at = header.fileOffset + SEGMENT_HEADER.bytes + header.framesBytes;
   if (certificateBytes > CERTIFICATE_BYTES_MAX) throw new Fault('a certificate has an impossible length', at);

@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import { FILE_FLAG } from '../../log/layout.js';
 import type { ReplayCommit } from '../../recovery/replay.js';
 import { type LogScan, reportOf } from '../../recovery/scan.js';
-import { CERTIFICATE_FLAG, SEGMENT_FLAG, SEGMENT_KIND } from '../../segment/layout.js';
+import { SEGMENT_FLAG, SEGMENT_KIND } from '../../segment/layout.js';
 import type { NodeDirectory } from '../../storage/node-directory.js';
+import { CERTIFICATE_HEAD, certificateOf, certificateRow } from '../certificates.js';
 import { EXIT } from '../exit-status.js';
 import { logDirectoryOf, readSteadily, scanSteadily, segmentsOfChain, type VisitedSegment } from '../log-reading.js';
 import { filePath } from '../option-values.js';
@@ -14,6 +15,11 @@ import { pairLines, SpooledOutput, tableLines } from '../output.js';
 /** Segments in one table for people; columns are as wide as the widest cell of a table. */
 const ROWS_PER_TABLE = 500;
 const HEAD = ['epoch', 'kind', 'commits', 'frames', 'voids', 'lanes', 'pages', 'file', 'offset', 'bytes'];
+
+interface InspectOptions {
+  readonly json?: boolean;
+  readonly certificates?: boolean;
+}
 
 /** Adds the command. `finish` gets the exit status. */
 export function addInspect(program: Command, finish: (status: number) => void): void {
@@ -26,12 +32,13 @@ export function addInspect(program: Command, finish: (status: number) => void): 
         'nothing; works right after a crash and beside a running writer. A missing log is an empty one.',
     )
     .argument('<db>', 'the database whose log it is', filePath)
+    .option('--certificates', 'print what the certificate of each segment vouches for, and not the frames')
     .option('--json', 'print everything as one JSON document')
-    .action(async (db: string, { json }: { json?: boolean }) => {
+    .action(async (db: string, options: InspectOptions) => {
       const directory = logDirectoryOf(db);
       // Printed when it is complete: a running writer may take files away while they are read.
       const { output, scan } = await readSteadily(
-        () => render(directory, json === true),
+        () => render(directory, options),
         () => [],
       );
       await output.print();
@@ -39,13 +46,13 @@ export function addInspect(program: Command, finish: (status: number) => void): 
     });
 }
 
-async function render(directory: NodeDirectory, isJson: boolean): Promise<{ output: SpooledOutput; scan: LogScan }> {
+async function render(directory: NodeDirectory, { json = false, certificates = false }: InspectOptions) {
   const output = new SpooledOutput();
   try {
     const scan = await scanSteadily(directory);
     const segments = segmentsOfChain(directory, scan);
-    if (isJson) writeDocument(output, scan, segments);
-    else writeTables(output, scan, segments);
+    if (json) writeDocument(output, scan, segments, certificates);
+    else writeTables(output, scan, segments, certificates);
     return { output, scan };
   } catch (thrown) {
     output.discard();
@@ -53,24 +60,35 @@ async function render(directory: NodeDirectory, isJson: boolean): Promise<{ outp
   }
 }
 
-function writeDocument(output: SpooledOutput, scan: LogScan, segments: Iterable<VisitedSegment>): void {
-  output.write(`{"files":${JSON.stringify(filesOf(scan))},\n"segments":[`);
+function writeDocument(
+  output: SpooledOutput,
+  scan: LogScan,
+  segments: Iterable<VisitedSegment>,
+  isOfCertificates: boolean,
+): void {
+  output.write(`{"files":${JSON.stringify(filesOf(scan))},\n"${isOfCertificates ? 'certificates' : 'segments'}":[`);
   let separator = '\n';
   for (const segment of segments) {
-    const { frames: _, certificate, ...head } = describe(segment);
-    output.write(`${separator}${JSON.stringify(head).slice(0, -1)},"frames":[`);
-    let comma = '';
-    for (const commit of segment.commits()) {
-      output.write(`${comma}\n${JSON.stringify(frameOf(commit))}`);
-      comma = ',';
-    }
-    output.write(`],"certificate":${JSON.stringify(certificate)}}`);
+    output.write(separator);
+    if (isOfCertificates) output.write(JSON.stringify({ ...placeOf(segment), ...certificateOf(segment) }));
+    else writeSegment(output, segment);
     separator = ',\n';
   }
   const { firstSeq, lastSeq, tail, droppedBytes, damage, cleanlyClosed } = reportOf(scan);
   const { checkpoint = null, syncedThrough } = scan;
   const rest = { tail, firstSeq, lastSeq, syncedThrough, cleanlyClosed, droppedBytes, damage, checkpoint };
   output.write(`],\n${JSON.stringify(rest).slice(1)}\n`);
+}
+
+function writeSegment(output: SpooledOutput, segment: VisitedSegment): void {
+  const { frames: _, certificate, ...head } = describe(segment);
+  output.write(`${JSON.stringify(head).slice(0, -1)},"frames":[`);
+  let separator = '\n';
+  for (const commit of segment.commits()) {
+    output.write(`${separator}${JSON.stringify(frameOf(commit))}`);
+    separator = ',\n';
+  }
+  output.write(`],"certificate":${JSON.stringify(certificate)}}`);
 }
 
 /** The log files, those without a readable header last. */
@@ -101,34 +119,25 @@ function filesOf({ log, chain }: LogScan) {
   return [...listed, ...others];
 }
 
-function describe({ file, header, certificate }: VisitedSegment) {
-  const { voids, lanes, sizes, frameCount, pageCount, framesDigest, flags, epoch, firstSeq, endSeq } = certificate;
+function describe(segment: VisitedSegment) {
+  const { header, certificate } = segment;
   return {
     epoch: header.epoch,
     firstSeq: header.firstSeq,
     endSeq: header.endSeq,
-    file,
-    offset: header.fileOffset,
+    ...placeOf(segment),
     bytes: header.segmentBytes,
-    kind: header.kind === SEGMENT_KIND.epoch ? 'epoch' : 'mark',
     incarnation: header.incarnation,
     syncedThrough: header.syncedThrough,
     isClean: (header.flags & SEGMENT_FLAG.clean) !== 0,
     wallClockMs: header.wallClockMs,
-    frames: frameCount,
-    certificate: {
-      epoch,
-      firstSeq,
-      endSeq,
-      frameCount,
-      pageCount,
-      framesDigest,
-      voids,
-      lanes,
-      sizes,
-      isFallback: (flags & CERTIFICATE_FLAG.fallback) !== 0,
-    },
+    frames: certificate.frameCount,
+    certificate: certificateOf(segment),
   };
+}
+
+function placeOf({ file, header }: VisitedSegment) {
+  return { file, offset: header.fileOffset, kind: header.kind === SEGMENT_KIND.epoch ? 'epoch' : 'mark' };
 }
 
 /** One frame: one commit. */
@@ -165,7 +174,12 @@ function plain(token: number | bigint): number | string {
   return typeof token === 'number' ? token : token.toString();
 }
 
-function writeTables(output: SpooledOutput, scan: LogScan, segments: Iterable<VisitedSegment>): void {
+function writeTables(
+  output: SpooledOutput,
+  scan: LogScan,
+  segments: Iterable<VisitedSegment>,
+  isOfCertificates: boolean,
+): void {
   const { firstSeq, lastSeq, tail, damage } = reportOf(scan);
   const files = filesOf(scan);
   const writeLines = (lines: readonly string[]): void => lines.forEach((line) => void output.writeLine(line));
@@ -174,33 +188,11 @@ function writeTables(output: SpooledOutput, scan: LogScan, segments: Iterable<Vi
   const flush = (): void => {
     if (rows.length === 0) return;
     output.writeLine();
-    writeLines(tableLines(HEAD, rows));
+    writeLines(tableLines(isOfCertificates ? CERTIFICATE_HEAD : HEAD, rows));
     rows = [];
   };
   for (const segment of segments) {
-    const {
-      epoch,
-      kind,
-      file,
-      offset,
-      bytes,
-      certificate: { frameCount, voids, lanes, pageCount },
-      ...seqs
-    } = describe(segment);
-    const commits = kind === 'mark' ? '' : `${seqs.firstSeq}-${seqs.endSeq - 1}`;
-    const name = seqs.isClean ? 'mark, clean' : kind;
-    rows.push([
-      epoch,
-      name,
-      commits,
-      frameCount,
-      voids.length,
-      lanes.length,
-      pageCount,
-      file.replace(/^0+/, ''),
-      offset,
-      bytes,
-    ]);
+    rows.push(isOfCertificates ? certificateRow(segment) : segmentRow(segment));
     if (rows.length === ROWS_PER_TABLE) flush();
   }
   flush();
@@ -214,6 +206,23 @@ function writeTables(output: SpooledOutput, scan: LogScan, segments: Iterable<Vi
       }),
     ]),
   );
+}
+
+function segmentRow(segment: VisitedSegment): (string | number)[] {
+  const { epoch, kind, file, offset, bytes, firstSeq, endSeq, isClean, certificate } = describe(segment);
+  const { frameCount, voids, lanes, pageCount } = certificate;
+  return [
+    epoch,
+    isClean ? 'mark, clean' : kind,
+    kind === 'mark' ? '' : `${firstSeq}-${endSeq - 1}`,
+    frameCount,
+    voids.length,
+    lanes.length,
+    pageCount,
+    file.replace(/^0+/, ''),
+    offset,
+    bytes,
+  ];
 }
 
 function fileLines(files: ReturnType<typeof filesOf>): string[] {
