@@ -16,6 +16,7 @@ import { benchSteady } from './steady.js';
 import { benchStore } from './store.js';
 import { benchStoreRecovery } from './store-recovery.js';
 import { benchSync } from './sync.js';
+import { benchTrace } from './trace.js';
 
 /** Runs a benchmark in a directory on the disk under test. */
 export type Benchmark = (directory: string, isQuick: boolean) => Promise<BenchResult>;
@@ -82,6 +83,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     const given = { pages: quick ? 20_000 : 80_000, commitsPerSecond: 2000, rounds: roundsOf(quick) };
     return figuresOf([given], (each) => benchCheckpointLatency(directory, each));
   },
+  trace: (directory, quick) => figuresOf([quick ? 500 : 4000], (batches) => benchTrace(directory, batches)),
   steady: (directory, quick) => {
     const cases = [
       { pagesPerCommit: 1, window: 1 },

@@ -13,6 +13,9 @@ export interface WalHandle {
   readonly key: string;
   readonly flusherThreadId: number;
   readonly control: SharedArrayBuffer;
+  readonly telemetry: SharedArrayBuffer;
+  /** Names this opening of the log in its trace. */
+  readonly traceId: string;
   readonly lanes: readonly SharedArrayBuffer[];
   readonly frameSeed: number;
   readonly pageSize: number;

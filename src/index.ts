@@ -2,6 +2,7 @@
 
 export { type AttachOptions, attachPageCache } from './adapters/attach.js';
 export type { CachedPages, CacheTransaction, PageCache } from './adapters/page-cache.js';
+export { exportMetrics, type MetricLabels, type MetricRegistry } from './adapters/prometheus.js';
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, WalError } from './base/errors.js';
 export type { CheckpointMode, CheckpointReport } from './checkpoint/messages.js';
 export type { Commit } from './commit.js';
@@ -15,6 +16,10 @@ export type { CommitsOptions } from './follow/durable-commits.js';
 export type { ReadOptions } from './follow/page-history.js';
 export type { WalHandle } from './handle.js';
 export type { Marks } from './marks.js';
+export type { Gauges, Metrics } from './metrics.js';
+export type { Histogram } from './observe/histogram.js';
+export type { HistogramName } from './observe/telemetry.js';
+export type { FlushingScenario, StagingScenario, TraceComponent, TraceRecord } from './observe/trace.js';
 export type { DecodedRecord as CommitRecord } from './record/codec.js';
 export type { CommitInput, Operation, PageWrite, SpaceSize } from './record/commit.js';
 export { recoverWal, removeWal, type SegmentInfo, verifyWal } from './recover.js';

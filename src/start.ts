@@ -6,12 +6,15 @@ import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
 import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
 import { FlusherHost } from './flusher/flusher-host.js';
-import type { FlusherNotice, FlusherStart } from './flusher/messages.js';
+import type { FlusherStart } from './flusher/messages.js';
 import { checkpointStart } from './flusher/retention.js';
 import { frameSeed } from './frame/codec.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { atomics } from './memory/atomics.js';
+import { Notices } from './notices.js';
+import { Observation } from './observation.js';
+import { Telemetry } from './observe/telemetry.js';
 import type { OpenedLog } from './recovery/opening.js';
 import type { ResolvedSettings, Settings } from './settings.js';
 import type { Directory } from './storage/directory.js';
@@ -38,6 +41,8 @@ export interface RunningLog {
   readonly host: FlusherHost;
   readonly handle: WalHandle;
   readonly writer: WalWriter;
+  readonly observation: Observation;
+  readonly notices: Notices;
 }
 
 /** Starts an opened log. */
@@ -46,7 +51,6 @@ export async function startLog(
   settings: Settings,
   resolved: ResolvedSettings,
   opened: OpenedLog,
-  onNotice: (notice: FlusherNotice) => void,
 ): Promise<RunningLog> {
   const { checkpoint, releasedSeq } = opened;
   const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
@@ -57,13 +61,17 @@ export async function startLog(
   }
   const lanes = createLanes(settings);
   const { path } = place.directory;
+  const telemetry = new Telemetry();
+  const traceId = `${opened.logId.toString(16)}-${opened.incarnation}`;
   const archive = openArchiveOf(place.directory, settings, opened.logId);
   const start: FlusherStart = {
     directoryPath: path,
     workerUrls: settings.workerUrls,
     // No two openings of a process share it.
-    key: `${opened.logId.toString(16)}-${opened.incarnation}-${threadId}-${path}`,
+    key: `${traceId}-${threadId}-${path}`,
     control: control.buffer,
+    telemetry: telemetry.buffer,
+    traceId,
     lanes: lanes.map(({ buffer }) => buffer),
     logStart: { ...opened, checkpointEpoch: checkpoint?.throughEpoch ?? 0 },
     checkpoint: checkpointStart(opened),
@@ -71,15 +79,18 @@ export async function startLog(
     isTicking: settings.ticker,
     archive: archive?.start,
   };
+  const notices = new Notices();
   const host = place.isThreaded
-    ? await FlusherHost.start(start, onNotice)
-    : FlusherHost.inline(start, place.directory, archive?.inline(), onNotice);
+    ? await FlusherHost.start(start, notices.tell)
+    : FlusherHost.inline(start, place.directory, archive?.inline(), notices.tell);
   const handle: WalHandle = {
     kind: 'lanewal',
     memoryVersion: MEMORY_VERSION,
     key: start.key,
     flusherThreadId: host.threadId,
     control: control.buffer,
+    telemetry: telemetry.buffer,
+    traceId,
     lanes: start.lanes,
     frameSeed: frameSeed(opened.logId, opened.incarnation),
     pageSize: settings.pageSize,
@@ -88,7 +99,11 @@ export async function startLog(
     appendTimeoutMs: resolved.appendTimeoutMs.source === 'default' ? undefined : settings.appendTimeoutMs,
   };
   try {
-    return { settings, control, lanes, host, handle, writer: await connectWal(handle) };
+    const writer = await connectWal(handle);
+    const observation = new Observation(control, lanes, telemetry, traceId);
+    observation.opened(opened);
+    notices.listen((notice) => observation.hear(notice));
+    return { settings, control, lanes, host, handle, writer, observation, notices };
   } catch (error) {
     // The lock is released behind this: nobody may be left who writes.
     await host.close();

@@ -1,21 +1,7 @@
-// What an open log tells its owner: marks when asked, events unasked.
+// What an open log tells its owner unasked.
 
 import type { WalError } from './base/errors.js';
 import type { CheckpointReason } from './flusher/checkpoint-need.js';
-
-/** How far the log is. Each mark means everything up to it, and only moves forward. */
-export interface Marks {
-  /** Last commit published in a lane, with all before it. */
-  readonly appendedSeq: number;
-  /** Last commit that survives the death of the process. */
-  readonly writtenSeq: number;
-  /** Last commit that survives power loss; under `off` the same as written. */
-  readonly durableSeq: number;
-  /** Last epoch of which that is true. */
-  readonly durableEpoch: number;
-  /** Last epoch sealed. */
-  readonly epoch: number;
-}
 
 /** Events of an open log, with their arguments. */
 export interface WalEvents {

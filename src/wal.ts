@@ -12,14 +12,16 @@ import { DurablePublication, type DurableRange } from './epoch/publication.js';
 import { drainAtExit } from './exit.js';
 import type { FlushResult } from './flusher/flush-requests.js';
 import { type FlusherHost, isRefusedClose } from './flusher/flusher-host.js';
-import type { FlusherNotice, LogFileInfo } from './flusher/messages.js';
+import type { LogFileInfo } from './flusher/messages.js';
 import type { DurableCommit } from './follow/commit-copy.js';
 import { type CommitsOptions, durableCommits, type LogSource } from './follow/durable-commits.js';
 import { PageHistory, type ReadOptions } from './follow/page-history.js';
 import type { WalHandle } from './handle.js';
-import type { Lane } from './lane/lane.js';
 import { LOCK_NAME } from './log/names.js';
-import { epochDurable, type Marks, readMarks } from './marks.js';
+import { epochDurable, type Marks } from './marks.js';
+import type { Metrics } from './metrics.js';
+import { passOn } from './notices.js';
+import type { Observation } from './observation.js';
 import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
@@ -67,7 +69,6 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly directory: Directory;
   readonly #lock: Pick<LogLock, 'release'>;
   readonly #control: Control;
-  readonly #lanes: readonly Lane[];
   readonly #host: FlusherHost;
   readonly #writer: WalWriter;
   readonly #hold = new EventLoopHold();
@@ -77,6 +78,7 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #stopDraining: () => void;
   readonly #source: LogSource;
   readonly #history: PageHistory;
+  readonly #observation: Observation;
   #isTicking: boolean;
   readonly #ended: Promise<void>;
   #closing: Promise<void> | undefined;
@@ -90,13 +92,14 @@ export class Wal extends EventEmitter<WalEvents> {
     this.directory = place.directory;
     this.#lock = lock;
     this.#control = control;
-    this.#lanes = running.lanes;
     this.#host = running.host;
     this.#writer = running.writer;
+    this.#observation = running.observation;
     this.#publication = new DurablePublication(control);
     this.#source = { directory: this.directory, control, writerId: running.writer.writerId };
     this.#history = new PageHistory(this.#source, settings.pageSize);
     this.#observers = new ReleaseObservers(running.host);
+    running.notices.listen((notice) => passOn(notice, this, this.#attachments, this.#observers));
     this.#isTicking = settings.ticker;
     const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
     // A flusher on this very thread could not run while an exit handler does.
@@ -120,13 +123,8 @@ export class Wal extends EventEmitter<WalEvents> {
         pageBytesDefault: settings.pageSize,
       });
       place.check?.(opened);
-      // A notice from before there is anybody to hear it is in the state already.
-      const heard: { wal?: Wal } = {};
-      const running = await startLog(place, { ...settings, pageSize: opened.pageBytes }, resolved, opened, (notice) => {
-        if (heard.wal !== undefined) heard.wal.#hear(notice);
-      });
-      heard.wal = new Wal(place, lock, opened.report, running);
-      return heard.wal;
+      const running = await startLog(place, { ...settings, pageSize: opened.pageBytes }, resolved, opened);
+      return new Wal(place, lock, opened.report, running);
     } catch (error) {
       lock.release();
       throw error;
@@ -150,7 +148,12 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** The marks now. Each is read once; together they are no snapshot. */
   marks(): Marks {
-    return readMarks(this.#control, this.#lanes);
+    return this.#observation.marks();
+  }
+
+  /** What was counted, how the log stands, and how long things took, as plain data; also once it is closed. */
+  metrics(): Metrics {
+    return this.#observation.metrics();
   }
 
   /** What the flusher has counted since the log was opened. */
@@ -271,20 +274,12 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** The flusher is gone, in order or not: nobody writes any more, others may open the log. */
   async #onEnd(): Promise<void> {
+    this.#observation.end();
     this.#stopDraining();
     this.#writer.disconnect();
     this.#history.close();
     await this.#attachments.detach();
     this.#lock.release();
-  }
-
-  #hear(notice: FlusherNotice): void {
-    if (notice.kind === 'resumed' || notice.kind === 'archiveResumed') this.emit(notice.kind);
-    else if (notice.kind === 'mayGo') this.#observers.ask(notice.files);
-    else if (notice.kind === 'checkpointWanted') {
-      void this.#attachments.checkpointDurable();
-      this.emit('checkpointWanted', notice.reason);
-    } else this.emit(notice.kind, WalError.fromWire(notice.error));
   }
 
   #within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string): Promise<T> {

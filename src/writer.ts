@@ -13,6 +13,8 @@ import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { checkFrameSize, type Jumbo, LaneWriter, type Refusal } from './lane/lane-writer.js';
 import { type AtomicOps, atomics } from './memory/atomics.js';
+import { AppendTelemetry, type MeasuredAppend } from './observe/append-telemetry.js';
+import { Telemetry } from './observe/telemetry.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
 import type { MessagePort } from './thread/thread-connect.js';
 
@@ -56,6 +58,7 @@ export class WalWriter {
   readonly #keepAlive: KeepAlive;
   readonly #bounds: CommitBounds;
   readonly #waiters: MarkWaiters;
+  readonly #telemetry: AppendTelemetry;
   readonly #appendTimeoutMs: number;
   readonly #onDisconnect: () => void;
   #jumboNext = 0;
@@ -87,9 +90,11 @@ export class WalWriter {
       spaceCountMax: SPACE_COUNT_MAX,
       sizePages: (space) => this.#control.sizePages(space),
     };
+    const telemetry = new Telemetry(handle.telemetry);
+    this.#telemetry = new AppendTelemetry(telemetry, handle.traceId);
     this.#waiters = {
       written: new MarkWaiter(this.#control, 'written', keepAlive),
-      durable: new MarkWaiter(this.#control, 'durable', keepAlive),
+      durable: new MarkWaiter(this.#control, 'durable', keepAlive, (tookMs) => telemetry.commit.add(tookMs)),
     };
   }
 
@@ -131,6 +136,7 @@ export class WalWriter {
    */
   append(input: CommitInput, { timeoutMs = this.#appendTimeoutMs }: AppendOptions = {}): Commit {
     checkWaitBounds({ timeoutMs });
+    const measured = this.#telemetry.begin();
     const attempt = this.#prepare(input);
     const deadlineMs = monotonicMs() + timeoutMs;
     let lockMs = LOCK_WAIT_MS;
@@ -138,12 +144,13 @@ export class WalWriter {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
         const result = attempt.try(lockMs);
-        if (typeof result === 'number') return this.#published(result, attempt.commit);
+        if (typeof result === 'number') return this.#published(result, attempt, measured);
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
         if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);
         const leftMs = deadlineMs - monotonicMs();
         if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs);
         this.#askForSpace(result);
+        if (measured !== undefined) measured.hasWaited = true;
         if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
         lockMs = Math.min(leftMs, LOCK_WAIT_MS);
       }
@@ -163,16 +170,18 @@ export class WalWriter {
   async appendAsync(input: CommitInput, { timeoutMs, signal }: AppendAsyncOptions = {}): Promise<Commit> {
     checkWaitBounds({ timeoutMs, signal });
     if (signal?.aborted) throw aborted(signal);
+    const measured = this.#telemetry.begin();
     let attempt = this.#prepare(input);
     const deadlineMs = monotonicMs() + (timeoutMs ?? Number.POSITIVE_INFINITY);
     try {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
         const result = attempt.try(0);
-        if (typeof result === 'number') return this.#published(result, attempt.commit);
+        if (typeof result === 'number') return this.#published(result, attempt, measured);
         const leftMs = deadlineMs - monotonicMs();
         if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
         this.#askForSpace(result);
+        if (measured !== undefined) measured.hasWaited = true;
         // No turn tells of a lock: whoever is inside may leave without having published anything.
         await this.#turned(turn, result === 'locked' ? Math.min(leftMs, LOCK_RETRY_MS) : leftMs, signal);
         attempt = this.#prepareAgain(attempt, input);
@@ -259,9 +268,12 @@ export class WalWriter {
     }
   }
 
-  #published(seq: number, { recordsBytes }: CheckedCommit): Commit {
-    this.#bytesSinceCheck += recordsBytes;
+  #published(seq: number, { commit, isEncoded: isJumbo }: Attempt, measured: MeasuredAppend | undefined): Commit {
+    const { recordsBytes: bytes, pages } = commit;
+    this.#bytesSinceCheck += bytes;
     this.#control.wakeFlusher(this.#isSealWanted() ? 'demand' : 'commit');
+    if (measured !== undefined)
+      this.#telemetry.end(measured, { seq, lane: this.lane, pages: pages.length, bytes, isJumbo });
     return new Commit(seq, this.#waiters);
   }
 

@@ -10,7 +10,7 @@ import { LINE_BYTES, Word32, Word64 } from '../memory/words.js';
 import { PINS_BYTES, Pins } from './pins.js';
 
 /** Version of the shared-memory layout, in the handle: both sides must run the same code. */
-export const MEMORY_VERSION = 2;
+export const MEMORY_VERSION = 3;
 
 /** States of an open log. Only the flusher changes them, except to `failed` when the flusher itself has died. */
 export const STATE = { running: 1, stalled: 2, closing: 3, closed: 4, failed: 5 } as const;

@@ -45,12 +45,20 @@ export class MarkWaiter {
   /** The highest sequence of which this waiter itself told the flusher. */
   #toldSeq = 0;
   #spinMs = SPIN_MS_MAX;
+  readonly #onWaited: (tookMs: number) => void;
 
-  constructor(control: Control, mark: MarkName, keepAlive: KeepAlive) {
+  /** @param onWaited - told how long each wait took that reached its commit; 0 if that was there already */
+  constructor(
+    control: Control,
+    mark: MarkName,
+    keepAlive: KeepAlive,
+    onWaited: (tookMs: number) => void = () => undefined,
+  ) {
     this.#control = control;
     this.#mark = mark;
     this.#turn = mark === 'written' ? control.writtenTurn : control.durableTurn;
     this.#keepAlive = keepAlive;
+    this.#onWaited = onWaited;
   }
 
   /** The mark now: everything up to it is written, or durable. */
@@ -67,10 +75,11 @@ export class MarkWaiter {
     checkSeq(seq);
     if (timeoutMs === undefined) throw invalidArgument('A blocking wait needs its timeoutMs.');
     checkWaitBounds({ timeoutMs });
-    const deadline = monotonicMs() + timeoutMs;
+    const startMs = monotonicMs();
+    const deadline = startMs + timeoutMs;
     for (;;) {
       const turn = this.#turn.load();
-      if (this.reached() >= seq) return;
+      if (this.reached() >= seq) break;
       const ended = this.#ended(seq);
       if (ended !== undefined) throw ended;
       this.#demand(seq);
@@ -78,6 +87,7 @@ export class MarkWaiter {
       if (left <= 0) throw this.#timedOut(seq, timeoutMs);
       this.#sleep(turn, left);
     }
+    this.#onWaited(monotonicMs() - startMs);
   }
 
   /** Sleeps until the turn moves; before that a lone waiter looks for as long as a sync takes, while that pays. */
@@ -93,8 +103,9 @@ export class MarkWaiter {
   async wait(seq: number, { timeoutMs, signal }: WaitOptions = {}): Promise<void> {
     checkSeq(seq);
     checkWaitBounds({ timeoutMs, signal });
-    if (this.reached() >= seq) return;
+    if (this.reached() >= seq) return this.#onWaited(0);
     if (signal?.aborted) throw aborted(seq, signal);
+    const startMs = monotonicMs();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const onAbort = (): void => this.#giveUp(waiting, aborted(seq, signal as AbortSignal));
@@ -104,8 +115,9 @@ export class MarkWaiter {
           this.#keepAlive.letGo();
           clearTimeout(timer);
           signal?.removeEventListener('abort', onAbort);
-          if (error === undefined) resolve();
-          else reject(error);
+          if (error !== undefined) return reject(error);
+          this.#onWaited(monotonicMs() - startMs);
+          resolve();
         },
       };
       // For as long as this one waits, and no longer: the pump may sleep on with nobody left.

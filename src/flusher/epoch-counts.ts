@@ -1,10 +1,11 @@
 // What the flusher counts of the epochs it writes (design/shared-memory.md, "Counters").
 
 import type { Control } from '../epoch/control.js';
+import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
 
 /** Counts the epochs of one open log. */
-export class EpochCounts {
+export class EpochCounts implements FlushObserver {
   readonly #control: Control;
   readonly #lanesUsed = new Set<number>();
 
@@ -12,8 +13,10 @@ export class EpochCounts {
     this.#control = control;
   }
 
-  /** An epoch was written. */
-  add({ certificate, cuts }: SealedEpoch, segmentBytes: number): void {
+  /** What is sealed counts once it is written. */
+  sealed(): void {}
+
+  written({ certificate, cuts }: SealedEpoch, segmentBytes: number): void {
     const control = this.#control;
     control.count('epochs');
     control.count('commits', certificate.frameCount);

@@ -1,17 +1,21 @@
 // Runs a flusher: answers its owner, knows the writers by their ports and hears of their deaths, has spare files made.
 // When it steps and sleeps is flusher-loop.ts. The same code runs on a thread of its own or inline, over any directory.
 
+import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 import { Control } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
 import { LogWriter } from '../log/log-writer.js';
 import { SparePool } from '../log/spare-pool.js';
+import { Telemetry } from '../observe/telemetry.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
 import { ArchiveHold, type ArchiveService } from './archive-hold.js';
 import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
+import { FlushTelemetry } from './flush-telemetry.js';
 import { Flusher } from './flusher.js';
+import type { FlusherEvents } from './flusher-events.js';
 import { FlusherLoop } from './flusher-loop.js';
 import { FLUSHER_ID, FlusherLanes } from './lanes.js';
 import {
@@ -50,6 +54,7 @@ export class FlusherThread {
   readonly #spares: SparePool;
   readonly #preallocator: Preallocator;
   readonly #flusher: Flusher;
+  readonly #telemetry: FlushTelemetry;
   readonly #loop: FlusherLoop;
   readonly #start: FlusherStart;
   readonly #port: MessagePort;
@@ -81,6 +86,14 @@ export class FlusherThread {
     this.#lanes = start.lanes.map((buffer, index) => new Lane(index, buffer));
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
+    const { nextSeq } = start.logStart.position;
+    this.#telemetry = new FlushTelemetry(
+      this.#control,
+      new Telemetry(start.telemetry),
+      start.traceId,
+      nextSeq,
+      (records) => port.postMessage({ kind: 'traced', records } satisfies FlusherNotice),
+    );
     this.#spares = new SparePool(directory, settings.logFileBytes);
     this.#log = new LogWriter(
       directory,
@@ -90,18 +103,30 @@ export class FlusherThread {
       {
         appended: (endSeq, bytes) => this.#wantCheckpoint(this.#need.appended(endSeq, bytes)),
         rotated: (unfilledBytes) => this.#onRotated(unfilledBytes),
-        synced: () => this.#control.count('syncs'),
+        synced: (tookMs, epoch, endSeq) => {
+          this.#control.count('syncs');
+          this.#telemetry.synced(tookMs, epoch, endSeq);
+        },
         directorySynced: () => this.#control.count('directorySyncs'),
       },
     );
-    this.#flusher = new Flusher(this.#control, this.#flusherLanes, this.#log, settings, start.isTicking, {
+    const events: FlusherEvents = {
       stalled: (error) => this.#tell({ kind: 'stalled', error: error.toWire() }),
       resumed: () => this.#tell({ kind: 'resumed' }),
       synced: () => this.#loop.poke(),
       failed: (error) => this.#tell({ kind: 'failed', error: error.toWire() }),
       makeRoom: () => this.#makeRoom(),
       whyFull: (error) => this.#whyFull(error),
-    });
+    };
+    this.#flusher = new Flusher(
+      this.#control,
+      this.#flusherLanes,
+      this.#log,
+      settings,
+      start.isTicking,
+      events,
+      this.#telemetry,
+    );
     this.#observers = new ObserverHold((files) => this.#tell({ kind: 'mayGo', files }));
     const identity = { ...start.logStart, sync };
     this.#archive = archive && this.#holdFor(archive);
@@ -134,6 +159,7 @@ export class FlusherThread {
   }
 
   #tell(notice: FlusherNotice): void {
+    this.#telemetry.post();
     this.#port.postMessage(notice);
     for (const port of this.#requestPorts) port.postMessage(notice);
   }
@@ -176,11 +202,13 @@ export class FlusherThread {
 
   /** Notes durably that everything up to `throughSeq` is kept elsewhere, then recycles the files below it. */
   #takeCheckpoint({ throughSeq, store }: FlusherRequest & { kind: 'checkpoint' }): void {
+    const startMs = monotonicMs();
     try {
       this.#retention.checkpoint(throughSeq, store);
     } catch (thrown) {
       throw this.#failUnlessRefused(thrown, 'write the checkpoint record');
     }
+    this.#telemetry.checkpointed(monotonicMs() - startMs, throughSeq + 1, this.#log.epochThrough(throughSeq));
     this.#need.checkpointed(throughSeq);
     this.#observers.forget();
     this.#release();

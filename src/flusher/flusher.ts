@@ -7,9 +7,10 @@ import { type ErrorCode, toWalError, WalError } from '../base/errors.js';
 import { type Control, SLEEP, STATE } from '../epoch/control.js';
 import type { LogPosition } from '../log/codec.js';
 import type { LogWriter } from '../log/log-writer.js';
+import type { FlushingScenario } from '../observe/trace.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
-import { EpochCounts } from './epoch-counts.js';
 import { FlushRequests, type FlushResult } from './flush-requests.js';
+import type { FlusherEvents, FlushObserver } from './flusher-events.js';
 import { Gathering } from './gathering.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
 import { type SyncSettings, Syncs } from './syncs.js';
@@ -18,19 +19,6 @@ import { type SyncSettings, Syncs } from './syncs.js';
 export interface FlusherSettings extends SyncSettings {
   readonly maxFlushDelayMs: number;
   readonly maxParallelCommitBytes: number;
-}
-
-/** What the flusher tells its host. */
-export interface FlusherEvents {
-  stalled(error: WalError): void;
-  resumed(): void;
-  /** A sync has ended, and the next step may do what waited for that. */
-  synced(): void;
-  failed(error: WalError): void;
-  /** The log is at its bound: lets files go that nobody needs, and says whether there were any. */
-  makeRoom(): boolean;
-  /** Why there is no room; undefined when there is about to be. */
-  whyFull(error: WalError): WalError | undefined;
 }
 
 /** What to wait for before the next step. */
@@ -58,7 +46,7 @@ export class Flusher {
   readonly #events: FlusherEvents;
   readonly #requests = new FlushRequests();
   readonly #scratch = new SegmentScratch();
-  readonly #counts: EpochCounts;
+  readonly #observer: FlushObserver;
   readonly #syncs: Syncs;
   readonly #gathering = new Gathering();
   #isTicking: boolean;
@@ -83,14 +71,15 @@ export class Flusher {
     settings: FlusherSettings,
     isTicking: boolean,
     events: FlusherEvents,
+    observer: FlushObserver,
   ) {
     this.#control = control;
-    this.#counts = new EpochCounts(control);
     this.#lanes = lanes;
     this.#log = log;
     this.#settings = settings;
     this.#isTicking = isTicking;
     this.#events = events;
+    this.#observer = observer;
     this.#syncs = new Syncs(control, log, settings, {
       synced: (through) => this.#onSynced(through),
       failed: (thrown) => this.fail(toWalError(thrown, 'sync the log')),
@@ -230,8 +219,16 @@ export class Flusher {
     const frames = sealed.cuts.flatMap(({ pieces }) => pieces);
     this.#pending = { sealed, segment: buildEpochSegment(sealed.certificate, frames, this.#scratch) };
     this.#control.sealedEpoch.store(epoch + 1);
+    this.#observer.sealed(sealed, this.#whySealed());
     this.#unsealedSinceMs = undefined;
     this.#demandedSinceMs = undefined;
+  }
+
+  #whySealed(): FlushingScenario {
+    if (this.#closing !== undefined) return 'close';
+    if (!this.#requests.isEmpty) return 'flush';
+    if (this.#demandedSinceMs !== undefined) return 'demand';
+    return this.#isPressed() || this.#syncs.isUnderWay ? 'pressure' : 'tick';
   }
 
   #write(nowMs: number): void {
@@ -242,7 +239,7 @@ export class Flusher {
     this.#log.append(segment);
     this.#pending = undefined;
     this.#lanes.release(sealed);
-    this.#counts.add(sealed, segment.segmentBytes);
+    this.#observer.written(sealed, segment.segmentBytes);
     this.#control.writtenSeq.store(segment.endSeq - 1);
     if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);
     else this.#syncs.wrote(segment.segmentBytes, nowMs);

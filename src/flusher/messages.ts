@@ -4,6 +4,7 @@
 import type { WireError } from '../base/errors.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
+import type { TraceRecord } from '../observe/trace.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import type { ArchiveStart } from './archive-hold.js';
 import type { CheckpointReason } from './checkpoint-need.js';
@@ -18,6 +19,9 @@ export interface FlusherStart {
   /** Ports of writers are sent to this key. */
   readonly key: string;
   readonly control: SharedArrayBuffer;
+  readonly telemetry: SharedArrayBuffer;
+  /** Names this opening of the log in its trace. */
+  readonly traceId: string;
   readonly lanes: readonly SharedArrayBuffer[];
   readonly logStart: LogStart;
   readonly checkpoint: CheckpointStart;
@@ -52,6 +56,8 @@ export type FlusherRequest =
 
 /** What the flusher tells its owner, and threads that checkpoint, unasked. */
 export type FlusherNotice =
+  /** What was done while somebody listens to the trace, in order. Owner only. */
+  | { readonly kind: 'traced'; readonly records: readonly TraceRecord[] }
   | { readonly kind: 'checkpointWanted'; readonly reason: CheckpointReason }
   /** The observers are asked whether the files may go. */
   | { readonly kind: 'mayGo'; readonly files: readonly LogFileInfo[] }

@@ -3,7 +3,7 @@
 // gives up.
 
 import { assert } from '../base/assert.js';
-import { wallClockMs } from '../base/clock.js';
+import { monotonicMs, wallClockMs } from '../base/clock.js';
 import { exhausted } from '../base/counters.js';
 import { WalError } from '../base/errors.js';
 import type { Directory, LogFile } from '../storage/directory.js';
@@ -66,7 +66,8 @@ export interface LogWriterEvents {
   rotated(unfilledBytes: number): void;
   /** A segment of `bytes` was written; `endSeq` is the first sequence behind it. */
   appended(endSeq: number, bytes: number): void;
-  synced(): void;
+  /** A sync returned: everything up to `epoch` and below `endSeq` is durable. */
+  synced(tookMs: number, epoch: number, endSeq: number): void;
   directorySynced(): void;
 }
 
@@ -211,9 +212,10 @@ export class LogWriter {
   /** Makes everything written durable. Any error is final: a second sync would prove nothing (A5). */
   sync(): void {
     this.#assertMaySync();
+    const startMs = monotonicMs();
     this.#file.sync();
     this.#hasUnsynced = false;
-    this.#noteSynced(this.#position);
+    this.#noteSynced(this.#position, monotonicMs() - startMs);
   }
 
   /**
@@ -225,6 +227,7 @@ export class LogWriter {
   startSync(): Promise<LogPosition> {
     this.#assertMaySync();
     const through = this.#position;
+    const startMs = monotonicMs();
     this.#hasUnsynced = false;
     const ended = (): void => {
       this.#underWay = undefined;
@@ -233,7 +236,7 @@ export class LogWriter {
       .startSync()
       .finally(ended)
       .then(() => {
-        this.#noteSynced(through);
+        this.#noteSynced(through, monotonicMs() - startMs);
         return through;
       });
     this.#underWay = synced;
@@ -285,9 +288,9 @@ export class LogWriter {
     assert(!this.isSyncing, 'one sync at a time');
   }
 
-  #noteSynced({ epoch }: LogPosition): void {
+  #noteSynced({ epoch, nextSeq }: LogPosition, tookMs: number): void {
     this.#syncedThrough = epoch;
-    this.#events.synced();
+    this.#events.synced(tookMs, epoch, nextSeq);
   }
 
   #place(): SegmentPlace {

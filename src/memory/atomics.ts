@@ -50,6 +50,20 @@ export const atomics: AtomicOps = {
 };
 
 /**
+ * For words that only say something about the log, and that no order of the protocol goes by: they are not among the
+ * operations in front of which tests stop a thread.
+ */
+export const unordered = {
+  load64: (words: BigInt64Array, index: number): number => Number(Atomics.load(words, index)),
+  store64: (words: BigInt64Array, index: number, value: number): void => {
+    Atomics.store(words, index, BigInt(value));
+  },
+  add64: (words: BigInt64Array, index: number, delta: number): void => {
+    Atomics.add(words, index, BigInt(delta));
+  },
+};
+
+/**
  * For the one thread that stores to a region, in which nobody else does: it sees its own stores however it loads, so
  * plain loads do, which cost a fraction of atomic ones.
  */

@@ -175,9 +175,9 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
     name: 'I7: a blocking wait loads the turn behind the mark',
     file: WAITER,
     find: `      const turn = this.#turn.load();
-      if (this.reached() >= seq) return;
+      if (this.reached() >= seq) break;
       const ended = this.#ended(seq);`,
-    replace: `      if (this.reached() >= seq) return;
+    replace: `      if (this.reached() >= seq) break;
       const turn = this.#turn.load();
       const ended = this.#ended(seq + 0.5);`,
     killedBy: { file: WAITER_TEST, title: 'I7: loads the turn before the mark and demands before it sleeps' },

@@ -2,7 +2,9 @@
 // clock of the test. What it wrote is read back by the recovery of the package.
 
 import { Control } from '../../src/epoch/control.js';
+import { EpochCounts } from '../../src/flusher/epoch-counts.js';
 import { Flusher, type FlusherSettings, type NextStep } from '../../src/flusher/flusher.js';
+import type { FlusherEvents } from '../../src/flusher/flusher-events.js';
 import { FlusherLanes, type HeldJumbo } from '../../src/flusher/lanes.js';
 import { checkpointStart, type ReleaseHold, Retention } from '../../src/flusher/retention.js';
 import { frameSeed } from '../../src/frame/codec.js';
@@ -118,14 +120,16 @@ export class Rig {
     const identity = { ...opened, sync: this.#sync };
     const start = checkpointStart(opened);
     this.retention = new Retention(directory, this.control, this.log, identity, start, holds);
-    this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, {
+    const events: FlusherEvents = {
       stalled: (error) => this.events.push(`stalled ${error.code}`),
       synced: () => undefined,
       resumed: () => this.events.push('resumed'),
       failed: (error) => this.events.push(`failed ${error.details.reasonCode}`),
       makeRoom: () => this.retention.release(),
       whyFull: (error) => this.retention.fullError(error),
-    });
+    };
+    const counts = new EpochCounts(this.control);
+    this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, events, counts);
   }
 
   static async open(options: RigOptions = {}): Promise<Rig> {

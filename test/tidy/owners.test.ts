@@ -35,6 +35,9 @@ const RULES: readonly Rule[] = [
   { thing: 'the place of a worker file', isMention: quotes(/workers\//), owners: ['src/thread/worker-host.ts'] },
   { thing: 'a CRC library', isMention: quotes(/^(@node-rs\/crc32|crc-32(\/.*)?)$/), owners: ['src/base/checksum.ts'] },
   { thing: 'fs-native-extensions', isMention: quotes(/^fs-native-extensions$/), owners: ['src/storage/'] },
+  { thing: 'node:diagnostics_channel', isMention: quotes(/^(node:)?diagnostics_channel$/), owners: ['src/observe/'] },
+  // The user's, if there is one: the exporter is handed a registry.
+  { thing: 'prom-client', isMention: quotes(/^prom-client$/), owners: [] },
   { thing: 'piscina', isMention: quotes(/^piscina$/), owners: ['src/thread/', 'src/recovery/'] },
   { thing: 'a terminal library', isMention: quotes(/^(commander|cli-table3)$/), owners: ['src/cli/'] },
 ];

@@ -2,7 +2,9 @@
 // loop, step machine and log writer over a directory that tells what is written to it.
 
 import { MEMORY_VERSION } from '../../../src/epoch/control.js';
+import { EpochCounts } from '../../../src/flusher/epoch-counts.js';
 import { Flusher, type NextStep } from '../../../src/flusher/flusher.js';
+import type { FlusherEvents } from '../../../src/flusher/flusher-events.js';
 import { FlusherLoop } from '../../../src/flusher/flusher-loop.js';
 import { FlusherLanes } from '../../../src/flusher/lanes.js';
 import type { WriterMessage } from '../../../src/flusher/messages.js';
@@ -10,6 +12,7 @@ import type { WalHandle } from '../../../src/handle.js';
 import { LogWriter } from '../../../src/log/log-writer.js';
 import { logFileName } from '../../../src/log/names.js';
 import { SparePool } from '../../../src/log/spare-pool.js';
+import { Telemetry } from '../../../src/observe/telemetry.js';
 import { decodeCertificate, decodeSegmentHeader } from '../../../src/segment/codec.js';
 import { SEGMENT_KIND } from '../../../src/segment/layout.js';
 import type { Directory, LogFile } from '../../../src/storage/directory.js';
@@ -63,6 +66,8 @@ function newWriter(log: SharedLog, id: number, laneIndex: number): WalWriter {
     key: 'interleaving',
     flusherThreadId: 0,
     control: log.control.buffer,
+    telemetry: new Telemetry().buffer,
+    traceId: 'interleaving',
     lanes: log.lanes.map(({ buffer }) => buffer),
     frameSeed: log.frameSeed,
     pageSize: PAGE_BYTES,
@@ -99,7 +104,7 @@ export function flusherLoopThread(log: SharedLog, { fsync, closes = false }: Flu
   const body = async (): Promise<void> => {
     const flusherLanes = new FlusherLanes(control, lanes, () => undefined);
     const failed = { error: undefined as Error | undefined };
-    const flusher = new Flusher(control, flusherLanes, newLogWriter(log, fsync), settings, false, {
+    const events: FlusherEvents = {
       stalled: () => undefined,
       synced: () => undefined,
       resumed: () => undefined,
@@ -108,7 +113,9 @@ export function flusherLoopThread(log: SharedLog, { fsync, closes = false }: Flu
       failed: (error) => {
         failed.error = error;
       },
-    });
+    };
+    const counts = new EpochCounts(control);
+    const flusher = new Flusher(control, flusherLanes, newLogWriter(log, fsync), settings, false, events, counts);
     const closed = closes ? flusher.close() : undefined;
     // A run that is stopped within close leaves a rejection behind; one of its own is thrown below.
     closed?.catch(() => undefined);

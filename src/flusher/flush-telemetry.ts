@@ -1,0 +1,87 @@
+// What the flusher tells of its work: counters and histograms always, trace records while the owner says that somebody
+// listens. Records go to the owner's thread in batches, one message for all that happened since the flusher last turned
+// its event loop (design/observability.md).
+
+import { monotonicMs, wallClockMs } from '../base/clock.js';
+import type { Control } from '../epoch/control.js';
+import type { Telemetry } from '../observe/telemetry.js';
+import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
+import { EpochCounts } from './epoch-counts.js';
+import type { FlushObserver } from './flusher-events.js';
+import type { SealedEpoch } from './lanes.js';
+
+/** A record as the flusher makes it: whose log it is of and when is added to each. */
+type Traced = Omit<TraceRecord, 'traceId' | 'timeMs'>;
+
+/** The flusher's work as others see it. */
+export class FlushTelemetry implements FlushObserver {
+  readonly #counts: EpochCounts;
+  readonly #telemetry: Telemetry;
+  readonly #traceId: string;
+  readonly #post: (records: readonly TraceRecord[]) => void;
+  readonly #records: TraceRecord[] = [];
+  /** The last seal: an epoch is written before the next one is sealed. */
+  #sealed: { readonly atMs: number; readonly why: FlushingScenario } = { atMs: 0, why: 'tick' };
+  /** The first commit that no sync has covered yet. */
+  #unsyncedSeq: number;
+
+  /**
+   * @param nextSeq - the first commit of this opening
+   * @param post - takes the records to the owner
+   */
+  constructor(
+    control: Control,
+    telemetry: Telemetry,
+    traceId: string,
+    nextSeq: number,
+    post: (records: readonly TraceRecord[]) => void,
+  ) {
+    this.#counts = new EpochCounts(control);
+    this.#telemetry = telemetry;
+    this.#traceId = traceId;
+    this.#unsyncedSeq = nextSeq;
+    this.#post = post;
+  }
+
+  sealed(epoch: SealedEpoch, why: FlushingScenario): void {
+    this.#sealed = { atMs: monotonicMs(), why };
+    if (this.#telemetry.isTraced) this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch) });
+  }
+
+  written(epoch: SealedEpoch, bytes: number): void {
+    this.#counts.written(epoch, bytes);
+    const { atMs, why } = this.#sealed;
+    const tookMs = monotonicMs() - atMs;
+    this.#telemetry.sealToWrite.add(tookMs);
+    if (this.#telemetry.isTraced)
+      this.#trace({ component: 'flush', scenario: why, tookMs, ...contentsOf(epoch), bytes });
+  }
+
+  /** A sync returned that covers everything up to `epoch` and below `endSeq`. */
+  synced(tookMs: number, epoch: number, endSeq: number): void {
+    this.#telemetry.sync.add(tookMs);
+    const firstSeq = this.#unsyncedSeq;
+    this.#unsyncedSeq = endSeq;
+    if (this.#telemetry.isTraced) this.#trace({ component: 'sync', tookMs, epoch, firstSeq, endSeq });
+  }
+
+  /** A checkpoint record that covers everything below `endSeq` is durable. */
+  checkpointed(tookMs: number, endSeq: number, checkpointEpoch: number): void {
+    if (this.#telemetry.isTraced) this.#trace({ component: 'checkpoint', tookMs, endSeq, checkpointEpoch });
+  }
+
+  /** Hands over what was traced so far; before whatever else the owner is told, so that it hears things in order. */
+  post(): void {
+    if (this.#records.length > 0) this.#post(this.#records.splice(0));
+  }
+
+  #trace(record: Traced): void {
+    if (this.#records.length === 0) queueMicrotask(() => this.post());
+    this.#records.push({ traceId: this.#traceId, timeMs: wallClockMs(), ...record });
+  }
+}
+
+function contentsOf({ certificate, cuts }: SealedEpoch) {
+  const { epoch, firstSeq, endSeq, frameCount: frames, voids, pageCount: pages } = certificate;
+  return { epoch, firstSeq, endSeq, frames, lanes: cuts.length, voids: voids.length, pages };
+}

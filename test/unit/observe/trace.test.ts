@@ -1,0 +1,214 @@
+// Goal: whoever listens hears everything that a log does, once, in order, and in the one schema; and nothing is told when
+// nobody does. Method: real logs over a simulated disk that do the real thing, with every channel subscribed.
+
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Control } from '../../../src/epoch/control.js';
+import { FlushTelemetry } from '../../../src/flusher/flush-telemetry.js';
+import { Telemetry } from '../../../src/observe/telemetry.js';
+import { TRACE_COMPONENTS, type TraceRecord } from '../../../src/observe/trace.js';
+import { openWalOn, SimulatedDirectory } from '../../../src/testing.js';
+import type { OpenOptions, Wal } from '../../../src/wal.js';
+import { readMarkdown, withoutBackticks } from '../../support/markdown.js';
+import { readPackageFile } from '../../support/package-root.js';
+import { DISK_FULL } from '../../support/simulated-disk.js';
+import { type ChannelName, endOfRanges, TraceEar } from '../../support/trace-ear.js';
+
+const OPTIONS: OpenOptions = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false };
+const bytes = (length: number) => ({ operations: [{ code: 1, bytes: new Uint8Array(length) }] });
+const page = { pages: [{ pageNumber: 1, image: new Uint8Array(512) }] };
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  vi.useRealTimers();
+});
+
+function listen(...names: ChannelName[]): TraceEar {
+  const ear = new TraceEar(names.length === 0 ? undefined : names);
+  closing.push(() => ear.close());
+  return ear;
+}
+
+async function open(options: OpenOptions = {}, directory = new SimulatedDirectory()): Promise<Wal> {
+  const wal = await openWalOn(directory, { ...OPTIONS, ...options });
+  wal.on('failed', () => undefined);
+  closing.push(() => wal.close().catch(() => undefined));
+  return wal;
+}
+
+/** The fields of each component, as the document has them. */
+function documentedFields(): Map<string, string[]> {
+  const { tables } = readMarkdown(readPackageFile('design/observability.md'));
+  const rows = tables.find(({ columns }) => columns[0] === 'component')?.rows ?? [];
+  return new Map(
+    rows.map(([component = '', , , fields = '']) => {
+      const names = [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name ?? '');
+      return [withoutBackticks(component), ['component', 'traceId', 'timeMs', ...names].sort()];
+    }),
+  );
+}
+
+/** Everything that a log can do: commits of all kinds, a full disk, a checkpoint, a close; then a failure. */
+async function doEverything(): Promise<Wal> {
+  const directory = new SimulatedDirectory();
+  const wal = await open({}, directory);
+  const writer = wal.connect();
+  await writer.append(page).durable();
+  await writer.append(bytes(10_000)).durable();
+  directory.fail(DISK_FULL);
+  writer.append(bytes(7500));
+  const waiting = writer.appendAsync(bytes(5000));
+  while (wal.state !== 'stalled') await new Promise((resolve) => setImmediate(resolve));
+  directory.heal();
+  await (await waiting).durable();
+  await wal.checkpoint({ throughSeq: 2 });
+  await wal.close();
+  const again = await open({}, directory);
+  directory.fail({ on: ['sync'], errno: 'EIO' });
+  await again
+    .connect()
+    .append(page)
+    .durable()
+    .catch(() => undefined);
+  await again.close();
+  return wal;
+}
+
+describe('a log that does everything', () => {
+  test('is heard on the channel of each component, and all of it on lanewal:trace, in the fields of the document', async () => {
+    const { heard } = listen();
+    await doEverything();
+    const fields = documentedFields();
+    expect([...fields.keys()]).toEqual([...TRACE_COMPONENTS]);
+    for (const component of TRACE_COMPONENTS) {
+      expect(heard[component], component).not.toHaveLength(0);
+      expect(heard.trace.filter((record) => record.component === component)).toEqual(heard[component]);
+      for (const record of heard[component]) {
+        const isWithoutReason = record.scenario === 'resumed';
+        const expected = fields
+          .get(component)
+          ?.filter((name) => !isWithoutReason || !['code', 'message'].includes(name));
+        expect(Object.keys(record).sort(), component).toEqual(expected);
+        expect(Object.values(record)).not.toContain(undefined);
+      }
+    }
+    const components = TRACE_COMPONENTS.reduce((sum, component) => sum + heard[component].length, 0);
+    expect(heard.trace).toHaveLength(components);
+  });
+
+  test('tells of every commit once in each component, seal before flush before sync', async () => {
+    const { heard } = listen();
+    await doEverything();
+    const [id] = heard.recovery.map(({ traceId }) => traceId);
+    const own = (name: ChannelName): TraceRecord[] => heard[name].filter(({ traceId }) => traceId === id);
+    expect(own('append').map(({ firstSeq, scenario }) => [firstSeq, scenario])).toEqual([
+      [1, 'plain'],
+      [2, 'jumbo'],
+      [3, 'plain'],
+      [4, 'waited'],
+    ]);
+    for (const name of ['append', 'seal', 'flush', 'sync'] as const) expect(endOfRanges(own(name)), name).toBe(5);
+    expect(own('flush').map(({ epoch, firstSeq }) => [epoch, firstSeq])).toEqual(
+      own('seal').map(({ epoch, firstSeq }) => [epoch, firstSeq]),
+    );
+    for (const { epoch } of own('seal')) {
+      const order = own('trace').filter((record) => record.epoch === epoch && record.component !== 'append');
+      const first = order.map(({ component }) => component).slice(0, 3);
+      expect(first).toEqual(['seal', 'flush', 'sync']);
+    }
+    expect(own('append')[0]).toMatchObject({ lane: 0, pages: 1 });
+    expect(own('flush').reduce((sum, { frames = 0 }) => sum + frames, 0)).toBe(4);
+  });
+
+  test('tells of a stall and its end, of a failure, of a checkpoint, and of what opening found', async () => {
+    const { heard } = listen();
+    await doEverything();
+    expect(heard.stall.map(({ scenario, code }) => [scenario, code])).toEqual([
+      ['stalled', 'ERR_WAL_STORAGE_FULL'],
+      ['resumed', undefined],
+    ]);
+    expect(heard.failure.map(({ code }) => code)).toEqual(['ERR_WAL_POISONED']);
+    expect(heard.checkpoint).toMatchObject([{ endSeq: 3, checkpointEpoch: expect.any(Number) }]);
+    const [first, second] = heard.recovery;
+    expect(first).toMatchObject({ scenario: 'clean', firstSeq: 1, endSeq: 1, recoveryEpoch: 0, checkpointEpoch: 0 });
+    expect(second).toMatchObject({
+      scenario: 'clean',
+      endSeq: 5,
+      checkpointEpoch: heard.checkpoint[0]?.checkpointEpoch,
+    });
+    expect(second?.recoveryEpoch).toBe(heard.seal.findLast(({ traceId }) => traceId === first?.traceId)?.epoch);
+    expect(second?.traceId).not.toBe(first?.traceId);
+    // In order with the records of the flusher, although the owner tells of it.
+    const stalled = heard.trace.findIndex(({ component }) => component === 'stall');
+    expect(heard.trace.slice(0, stalled).some(({ component, endSeq }) => component === 'seal' && endSeq === 4)).toBe(
+      true,
+    );
+  });
+});
+
+describe('an epoch is sealed', () => {
+  test.each<[TraceRecord['scenario'], OpenOptions, (wal: Wal) => Promise<unknown>]>([
+    ['demand', {}, (wal) => wal.connect().append(page).durable()],
+    ['tick', { ticker: true, epochIntervalMs: 1 }, (wal) => wal.connect().append(page) && untilDurable(wal)],
+    ['pressure', {}, (wal) => wal.connect().append(bytes(7000)) && untilDurable(wal)],
+    ['flush', {}, (wal) => wal.connect().append(page) && wal.flush()],
+    ['close', {}, (wal) => wal.connect().append(page) && wal.close()],
+  ])('by %s, and that is said', async (scenario, options, act) => {
+    const { heard } = listen('seal', 'flush');
+    const wal = await open(options);
+    await act(wal);
+    await wal.close();
+    expect([...heard.seal, ...heard.flush].map((record) => record.scenario)).toEqual([scenario, scenario]);
+  });
+});
+
+async function untilDurable(wal: Wal): Promise<void> {
+  while (wal.marks().durableSeq === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('when nobody listens', () => {
+  test('nothing is collected, and nothing crosses threads', async () => {
+    const wal = await open();
+    expect(new Telemetry(wal.handle.telemetry).isTraced).toBe(false);
+    const post = vi.fn();
+    const telemetry = new Telemetry();
+    const told = new FlushTelemetry(Control.create(0, 0), telemetry, 'id', 1, post);
+    const work = async (): Promise<void> => {
+      told.synced(1, 1, 5);
+      told.checkpointed(1, 5, 1);
+      await Promise.resolve();
+      told.post();
+    };
+    await work();
+    expect(post).not.toHaveBeenCalled();
+    telemetry.isTraced = true;
+    await work();
+    expect(post.mock.calls.map(([records]) => records.length)).toEqual([2]);
+  });
+
+  test('a subscriber of another component costs an append nothing and is told nothing of it', async () => {
+    const { heard } = listen('checkpoint');
+    const wal = await open();
+    await wal.connect().append(page).durable();
+    await wal.checkpoint({ throughSeq: 1 });
+    expect(heard.checkpoint).toHaveLength(1);
+  });
+
+  test('the owner looks again every second, for one that comes and one that goes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const wal = await open();
+    const telemetry = new Telemetry(wal.handle.telemetry);
+    const ear = listen('sync');
+    expect(telemetry.isTraced).toBe(false);
+    vi.advanceTimersByTime(1000);
+    expect(telemetry.isTraced).toBe(true);
+    await wal.connect().append(page).durable();
+    await wal.flush();
+    expect(ear.heard.sync).toHaveLength(1);
+    ear.close();
+    vi.advanceTimersByTime(1000);
+    expect(telemetry.isTraced).toBe(false);
+    await wal.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
