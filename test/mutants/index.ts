@@ -9,6 +9,7 @@ import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';
 import { LOG_MUTANTS } from './log.js';
 import { MEMORY_MUTANTS } from './memory.js';
+import { OBSERVE_MUTANTS } from './observe.js';
 import { OPENING_MUTANTS } from './opening.js';
 import { READER_MUTANTS } from './readers.js';
 import { RECOVERY_MUTANTS } from './recovery.js';
@@ -35,4 +36,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...READER_MUTANTS,
   ...STORE_MUTANTS,
   ...BACKUP_MUTANTS,
+  ...OBSERVE_MUTANTS,
 ];

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { unordered } from '../../../src/memory/atomics.js';
 import { BUCKET_BOUNDS_MS, BUCKET_COUNT } from '../../../src/observe/histogram.js';
 import { Telemetry } from '../../../src/observe/telemetry.js';
 
@@ -58,6 +59,31 @@ test('histograms of one block do not touch each other', () => {
   expect([append, sealToWrite, sync, commit].map(({ count }) => count)).toEqual([1, 1, 0, 1]);
   expect(sealToWrite.counts[0]).toBe(1);
   expect(sync.sumMs).toBe(0);
+});
+
+test('a time that is added in the middle of another addition is not lost', () => {
+  const { commit } = new Telemetry();
+  const real = { ...unordered };
+  let others = 0;
+  let isInside = false;
+  const interrupted = (name: keyof typeof unordered, ...rest: [BigInt64Array, number, number]): number => {
+    if (!isInside) {
+      isInside = true;
+      commit.add(1);
+      others += 1;
+      isInside = false;
+    }
+    return real[name](...rest) ?? 0;
+  };
+  const names = Object.keys(real) as (keyof typeof unordered)[];
+  Object.assign(unordered, Object.fromEntries(names.map((name) => [name, interrupted.bind(undefined, name)])));
+  try {
+    commit.add(1);
+  } finally {
+    Object.assign(unordered, real);
+  }
+  expect(others).toBeGreaterThan(1);
+  expect(commit.read()).toMatchObject({ count: 1 + others, sumMs: 1 + others });
 });
 
 test('several threads that add at once lose nothing', async () => {

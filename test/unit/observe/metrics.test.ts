@@ -66,7 +66,10 @@ describe('metrics', () => {
   test('of waits count those that reached their commit, at once or not, and no others', async () => {
     const wal = await open();
     const commit = wal.connect().append(page(1));
-    await commit.durable({ signal: AbortSignal.abort() }).catch(() => undefined);
+    const controller = new AbortController();
+    const waiting = commit.durable({ signal: controller.signal });
+    controller.abort();
+    await waiting.catch(() => undefined);
     await commit.written();
     expect(wal.metrics().histograms.commit.count).toBe(0);
     await commit.durable();
