@@ -434,9 +434,9 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'A1: a sync that is under way covers what is written meanwhile',
     file: 'src/log/log-writer.ts',
-    find: `        this.#noteSynced(through);
+    find: `        this.#noteSynced(through, monotonicMs() - startMs);
         return through;`,
-    replace: `        this.#noteSynced(this.#position);
+    replace: `        this.#noteSynced(this.#position, monotonicMs() - startMs);
         return this.#position;`,
     killedBy: OVERLAP('A1: epochs are written while one is synced'),
   },
