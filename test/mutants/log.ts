@@ -40,8 +40,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'calls an epoch synced that was written behind the sync',
     file: WRITER,
-    find: `    this.#noteSynced(this.#position);`,
-    replace: `    this.#noteSynced({ ...this.#position, epoch: this.#position.epoch + 1 });`,
+    find: `    this.#noteSynced(this.#position, monotonicMs() - startMs);`,
+    replace: `    this.#noteSynced({ ...this.#position, epoch: this.#position.epoch + 1 }, 0);`,
     killedBy: { file: PLACES_TEST, title: 'R6: a segment calls synced what a sync has covered, and nothing else' },
   },
   {
