@@ -13,6 +13,7 @@ import { crc32c } from '../../src/base/checksum.js';
 import * as version from '../../src/base/format-version.js';
 import { type Layout, readU64 } from '../../src/base/layout.js';
 import * as frame from '../../src/frame/layout.js';
+import * as logical from '../../src/kv/layout.js';
 import * as checkpoint from '../../src/log/checkpoint-layout.js';
 import * as log from '../../src/log/layout.js';
 import * as record from '../../src/record/layout.js';
@@ -22,7 +23,7 @@ import { readPackageFile, readSources } from '../support/package-root.js';
 import { drawLayout } from '../support/picture.js';
 
 const { tables, fences } = readMarkdown(readPackageFile('design/format.md'));
-const exported = Object.entries({ ...version, ...checkpoint, ...frame, ...log, ...record, ...segment });
+const exported = Object.entries({ ...version, ...checkpoint, ...frame, ...logical, ...log, ...record, ...segment });
 const layouts = exported.map(([, value]) => value as unknown).filter(isLayout);
 
 function isLayout(value: unknown): value is Layout {
