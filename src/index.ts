@@ -38,5 +38,28 @@ export type { Snapshot } from './store/snapshot.js';
 export type { StoreHandle } from './store/store-handle.js';
 export type { Transaction } from './store/transaction.js';
 export type { TransactionBody } from './store/transaction-queue.js';
+export { bytesCodec, type Codec, jsonCodec } from './typed/codec.js';
+export type { EntriesOptions, LoggedEntry, ReplayMode } from './typed/entries.js';
+export type { EntryIds } from './typed/entry-index.js';
+export type { Appended, EntryAppendOptions, EntryLog } from './typed/entry-log.js';
+export type { FlushPolicy } from './typed/flush-policy.js';
+export {
+  connectTypedLog,
+  type MemoryLogOptions,
+  type OpenHow,
+  openMemoryLog,
+  openTypedLog,
+  type TypedLogOptions,
+} from './typed/open.js';
+export type { PendingSync } from './typed/pending-syncs.js';
+export type {
+  EntryRecoveryProblem,
+  EntryRecoveryReport,
+  StateInput,
+  StateTarget,
+  TypedLog,
+  TypedLogHandle,
+  TypedLogStats,
+} from './typed/typed-log.js';
 export { type OpenOptions, openWal, type Wal } from './wal.js';
 export type { AppendAsyncOptions, AppendOptions, WalWriter } from './writer.js';

@@ -16,6 +16,7 @@ export {
   type SimulatedDiskOptions,
 } from './storage/simulated-directory.js';
 export { type Fault, type OperationKind, SimulatedCrash } from './storage/simulated-fault.js';
+export { openTypedLogOn } from './typed/open.js';
 export { NodeDirectory };
 
 /**

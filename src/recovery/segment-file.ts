@@ -14,6 +14,7 @@ import {
   LOCK_NAME,
   parseLogFileName,
   parseSpareFileName,
+  STATE_NAMES,
   UNFINISHED_SUFFIX,
 } from '../log/names.js';
 import { type Certificate, encodeSegmentHeader } from '../segment/codec.js';
@@ -239,7 +240,8 @@ export function removeLog(dbPath: string): string[] {
     directory.remove(name);
     directory.sync();
   }
-  for (const name of [...CHECKPOINT_NAMES, LOCK_NAME]) if (directory.list().includes(name)) directory.remove(name);
+  for (const name of [...CHECKPOINT_NAMES, ...STATE_NAMES, LOCK_NAME])
+    if (directory.list().includes(name)) directory.remove(name);
   const left = directory.list();
   if (left.length === 0) removeEmptyDirectory(directory.path);
   return left;

@@ -18,12 +18,22 @@ import * as checkpoint from '../../src/log/checkpoint-layout.js';
 import * as log from '../../src/log/layout.js';
 import * as record from '../../src/record/layout.js';
 import * as segment from '../../src/segment/layout.js';
+import * as typed from '../../src/typed/layout.js';
 import { readMarkdown, type Table, withoutBackticks } from '../support/markdown.js';
 import { readPackageFile, readSources } from '../support/package-root.js';
 import { drawLayout } from '../support/picture.js';
 
 const { tables, fences } = readMarkdown(readPackageFile('design/format.md'));
-const exported = Object.entries({ ...version, ...checkpoint, ...frame, ...logical, ...log, ...record, ...segment });
+const exported = Object.entries({
+  ...version,
+  ...checkpoint,
+  ...frame,
+  ...logical,
+  ...log,
+  ...record,
+  ...segment,
+  ...typed,
+});
 const layouts = exported.map(([, value]) => value as unknown).filter(isLayout);
 
 function isLayout(value: unknown): value is Layout {

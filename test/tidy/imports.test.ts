@@ -18,7 +18,8 @@ const RANKS: readonly (readonly string[])[] = [
   ['follow'],
   ['checkpoint'],
   ['.'],
-  ['adapters', 'store', 'kv'],
+  ['adapters', 'store', 'typed'],
+  ['kv'],
   ['cli'],
 ];
 
@@ -85,7 +86,7 @@ function faultInside(from: string, to: string, isTypeOnly: boolean): string | un
   if (SETTINGS.includes(from)) {
     return toFolder === 'base' || SETTINGS.includes(to) ? undefined : 'settings.ts imports base only';
   }
-  if (PUBLIC.includes(from) && ['adapters', 'store', 'kv'].includes(toFolder)) return undefined;
+  if (PUBLIC.includes(from) && ['adapters', 'store', 'typed', 'kv'].includes(toFolder)) return undefined;
   if (PUBLIC.includes(to) && fromFolder !== 'cli') return 'the public faces are for users and for cli';
   if (fromFolder === toFolder) return undefined;
   const [fromRank, toRank] = [rankOf(fromFolder), rankOf(toFolder)];
