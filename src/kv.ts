@@ -1,6 +1,17 @@
 // The public face `lanewal/kv`: logical records of a key-value store, as bytes and as what they mean.
 
 export { decodeLogicalRecord, encodeLogicalRecord, logicalCodec, logicalRecordBytes } from './kv/codec.js';
+export {
+  connectDurableMap,
+  type DurableMap,
+  type DurableMapHandle,
+  type DurableMapOptions,
+  type MapChange,
+  type MapCodecs,
+  type MapSnapshot,
+  type OwnedDurableMap,
+  openDurableMap,
+} from './kv/durable-map.js';
 export { LOGICAL_FLAG, LOGICAL_KIND } from './kv/layout.js';
 export type {
   ControlRecord,

@@ -227,7 +227,8 @@ function effectsOf(record: DataRecord): Effect[] {
   }
 }
 
-const COUNTER_BYTES = 8;
+/** Length of a counter's value. */
+export const COUNTER_BYTES = 8;
 
 /** A counter as the value of its key: eight bytes, little-endian, -2^63 to 2^63 - 1. */
 export function encodeCounter(count: bigint): Uint8Array<ArrayBuffer> {

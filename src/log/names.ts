@@ -8,6 +8,9 @@ const SPARE_FILE = /^spare-([0-9a-f]{4})\.wal$/;
 /** The checkpoint record's two slots. */
 export const CHECKPOINT_NAMES = ['checkpoint-0', 'checkpoint-1'] as const;
 
+/** A log of entries: the two slots of the mark of its ids. */
+export const MARK_NAMES = ['ids-0', 'ids-1'] as const;
+
 /** A log of entries: the two slots of the states that its user saves. */
 export const STATE_NAMES = ['state-0', 'state-1'] as const;
 

@@ -12,6 +12,7 @@ import {
   CHECKPOINT_NAMES,
   isUnfinishedName,
   LOCK_NAME,
+  MARK_NAMES,
   parseLogFileName,
   parseSpareFileName,
   STATE_NAMES,
@@ -240,7 +241,7 @@ export function removeLog(dbPath: string): string[] {
     directory.remove(name);
     directory.sync();
   }
-  for (const name of [...CHECKPOINT_NAMES, ...STATE_NAMES, LOCK_NAME])
+  for (const name of [...CHECKPOINT_NAMES, ...MARK_NAMES, ...STATE_NAMES, LOCK_NAME])
     if (directory.list().includes(name)) directory.remove(name);
   const left = directory.list();
   if (left.length === 0) removeEmptyDirectory(directory.path);

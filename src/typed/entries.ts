@@ -6,7 +6,7 @@ import type { DurableCommit } from '../follow/commit-copy.js';
 import { durableCommits, type LogSource } from '../follow/durable-commits.js';
 import type { Codec } from './codec.js';
 import type { EntryIndex } from './entry-index.js';
-import { ENTRY_KIND } from './layout.js';
+import { ENTRY_CODE } from './layout.js';
 
 /** An entry as it is read. */
 export interface LoggedEntry<E> {
@@ -103,7 +103,7 @@ async function* read<E>(
 /** The bytes of the entries of a commit, in order. */
 export function* entryBytes({ records }: Pick<DurableCommit, 'records'>): Generator<Uint8Array, void, void> {
   for (const record of records) {
-    if (record.kind === 'operation' && record.space === 0 && record.code === ENTRY_KIND.entry) yield record.bytes;
+    if (record.kind === 'operation' && record.space === 0 && record.code === ENTRY_CODE) yield record.bytes;
   }
 }
 

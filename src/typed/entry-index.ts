@@ -4,22 +4,13 @@
 
 import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
-import { readU64 } from '../base/layout.js';
 import type { LogSource } from '../follow/durable-commits.js';
-import { type FollowedSegment, LogFollower, overtaken } from '../follow/log-follower.js';
-import { pinOldest } from '../follow/pin-oldest.js';
+import { LogFollower, overtaken } from '../follow/log-follower.js';
 import { RECORD_KIND } from '../record/layout.js';
 import { CommitReader, type SegmentCommit } from '../segment/commit-reader.js';
-import type { LogFile } from '../storage/directory.js';
-import { ENTRY_KIND, ENTRY_MARK } from './layout.js';
-
-/** What ties a count to an id: the last entry up to and with a commit that ends its segment. */
-export interface IdMark {
-  readonly throughSeq: number;
-  readonly throughId: number;
-  /** Entries below are truncated. */
-  readonly firstId: number;
-}
+import { DurableFollower } from './durable-follower.js';
+import type { IdMark } from './id-marks.js';
+import { ENTRY_CODE } from './layout.js';
 
 /** Ids of the entries of one commit; none when `lastId` is below `firstId`. */
 export interface EntryIds {
@@ -38,6 +29,8 @@ const RECENT_COUNT = 2 ** 16;
 const RECENT_WORDS = 3;
 /** Segments are forgotten so many at a time. */
 const PRUNE_COUNT = 1024;
+/** How often counting begins anew because the log let go of its beginning meanwhile. */
+const ROUNDS_MAX = 5;
 /** Entries are counted by the headers of their records; larger buffers count no faster. */
 const BUFFER_BYTES = 2 ** 20;
 
@@ -48,8 +41,7 @@ const BUFFER_BYTES = 2 ** 20;
  */
 export class EntryIndex {
   readonly #source: LogSource;
-  readonly #reader = new CommitReader(BUFFER_BYTES);
-  #follower: LogFollower | undefined;
+  #follower: DurableFollower | undefined;
   /** Last sequence of each segment, and how many entries there are up to it since counting began. */
   #ends: number[] = [];
   #counts: number[] = [];
@@ -58,12 +50,13 @@ export class EntryIndex {
   /** Entries in front of where counting began; undefined as long as nothing told. */
   #base: number | undefined;
   #firstId = 1;
-  readonly #known: IdMark | undefined;
+  readonly #readMarks: () => readonly IdMark[];
+  #marks: readonly IdMark[] = [];
 
-  /** @param known - a mark from elsewhere, for a log whose own marks are lost */
-  constructor(source: LogSource, known?: IdMark) {
+  /** @param readMarks - reads what is written before the log lets go of anything */
+  constructor(source: LogSource, readMarks: () => readonly IdMark[]) {
     this.#source = source;
-    this.#known = known;
+    this.#readMarks = readMarks;
   }
 
   /** Every commit up to this one is counted. */
@@ -88,19 +81,17 @@ export class EntryIndex {
    *   ERR_WAL_IO, ERR_WAL_EXHAUSTED (readers)
    */
   catchUp(): void {
-    const { control, writerId } = this.#source;
-    const throughEpoch = control.durableEpoch.load();
-    const { pins } = control;
-    // The log may have let go of what is still to be counted: then its marks say where to go on.
-    if (this.#follower !== undefined && this.throughSeq < pins.releasedSeq) this.close();
-    const pin = pinOldest(pins, writerId);
-    try {
-      if (this.#follower === undefined) this.#begin(pins.releasedSeq);
-      const follower = this.#follower as LogFollower | undefined;
-      for (let segment = follower?.next(throughEpoch); segment !== undefined; segment = follower?.next(throughEpoch))
-        this.#count(segment);
-    } finally {
-      pins.release(pin);
+    for (let round = 1; ; round += 1) {
+      try {
+        this.#counted().catchUp();
+        break;
+      } catch (thrown) {
+        // What was counted of the segment that failed must not be counted again.
+        this.close();
+        // The log has let go of what was still to be counted: its marks say where to go on.
+        const isOvertaken = thrown instanceof WalError && thrown.code === 'ERR_WAL_OVERTAKEN';
+        if (!isOvertaken || round === ROUNDS_MAX) throw thrown;
+      }
     }
     if (this.#base === undefined && this.throughSeq > 0) throw this.#unknownBase();
     this.#prune();
@@ -132,7 +123,7 @@ export class EntryIndex {
     const firstSeq = (this.#ends[index - 1] as number) + 1;
     let count = this.#counts[index - 1] as number;
     for (const commit of this.#commitsFrom(firstSeq)) {
-      const entries = entriesIn(commit).count;
+      const entries = entriesIn(commit);
       if (commit.frame.commitSeq === seq) return idsFrom(count, entries);
       if (commit.frame.commitSeq > seq) break;
       count += entries;
@@ -167,51 +158,52 @@ export class EntryIndex {
     this.#base = undefined;
   }
 
-  #begin(releasedSeq: number): void {
-    this.#follower = new LogFollower(this.#source.directory, { fromSeq: releasedSeq + 1 });
+  /** What counts; begun anew where the log begins. */
+  #counted(): DurableFollower {
+    if (this.#follower !== undefined) return this.#follower;
+    const { releasedSeq } = this.#source.control.pins;
     this.#ends = [releasedSeq];
     this.#counts = [0];
     if (releasedSeq === 0) this.#base = 0;
-    this.#takeKnown();
+    // Behind the horizon: a mark is written before the horizon moves.
+    this.#marks = this.#readMarks();
+    for (const { firstId } of this.#marks) this.#firstId = Math.max(this.#firstId, firstId);
+    this.#takeMarks(releasedSeq);
+    let count = 0;
+    this.#follower = new DurableFollower(this.#source, releasedSeq, {
+      commit: (commit) => {
+        const entries = entriesIn(commit);
+        const { commitSeq: seq } = commit.frame;
+        const at = (seq % RECENT_COUNT) * RECENT_WORDS;
+        this.#recent[at] = seq;
+        this.#recent[at + 1] = count;
+        this.#recent[at + 2] = entries;
+        count += entries;
+      },
+      segmentEnd: (lastSeq) => {
+        this.#ends.push(lastSeq);
+        this.#counts.push(count);
+        this.#takeMarks(lastSeq);
+      },
+    });
+    return this.#follower;
   }
 
-  #count(segment: FollowedSegment): void {
-    const { file, header } = segment;
-    const start = this.throughSeq;
-    let count = this.#counts.at(-1) ?? 0;
-    const marks: IdMark[] = [];
-    for (const commit of this.#reader.commits(file, header)) {
-      const { commitSeq: seq } = commit.frame;
-      if (seq <= start) continue;
-      const { count: entries, marksAt } = entriesIn(commit);
-      const at = (seq % RECENT_COUNT) * RECENT_WORDS;
-      this.#recent[at] = seq;
-      this.#recent[at + 1] = count;
-      this.#recent[at + 2] = entries;
-      count += entries;
-      for (const offset of marksAt) marks.push(markAt(file, offset));
+  /** What the marks of a commit say; the last segment that is counted ends with it. */
+  #takeMarks(seq: number): void {
+    for (const mark of this.#marks) {
+      if (mark.throughSeq !== seq) continue;
+      const base = mark.throughId - (this.#counts.at(-1) as number);
+      this.#base ??= base;
+      if (this.#base === base) continue;
+      const message = `The log counts other entries up to commit ${seq} than a mark of its ids says.`;
+      throw new WalError('ERR_WAL_CORRUPT', message, { ...mark, counted: this.lastId });
     }
-    this.#ends.push(header.endSeq - 1);
-    this.#counts.push(count);
-    for (const mark of marks) this.#take(mark);
-    this.#takeKnown();
   }
 
-  /** Where the mark from elsewhere stands, if that is here. */
-  #takeKnown(): void {
-    if (this.#known?.throughSeq === this.throughSeq) this.#take(this.#known);
-  }
-
-  #take(mark: IdMark): void {
-    const index = this.#ends.indexOf(mark.throughSeq);
-    this.#firstId = Math.max(this.#firstId, mark.firstId);
-    // In front of where counting began, it says nothing about what follows.
-    if (index < 0) return;
-    const base = mark.throughId - (this.#counts[index] as number);
-    this.#base ??= base;
-    if (this.#base === base) return;
-    const message = `The log counts other entries up to commit ${mark.throughSeq} than a mark in it says.`;
-    throw new WalError('ERR_WAL_CORRUPT', message, { ...mark, counted: this.#idAt(index) });
+  /** Notes that the entries below an id are truncated. */
+  truncated(firstId: number): void {
+    this.#firstId = Math.max(this.#firstId, firstId);
   }
 
   *#commitsFrom(seq: number): Generator<SegmentCommit, void, void> {
@@ -239,29 +231,9 @@ export class EntryIndex {
   }
 }
 
-/** How many entries a commit has, and where in the file its marks stand. */
-function entriesIn(commit: SegmentCommit): { count: number; marksAt: number[] } {
+function entriesIn(commit: SegmentCommit): number {
   let count = 0;
-  const marksAt: number[] = [];
-  for (const { kind, space, number, bytesAt } of commit.shapes()) {
-    if (kind !== RECORD_KIND.operation || space !== 0) continue;
-    if (number === ENTRY_KIND.entry) count += 1;
-    else if (number === ENTRY_KIND.mark) marksAt.push(bytesAt);
-  }
-  return { count, marksAt };
-}
-
-function markAt(file: LogFile, offset: number): IdMark {
-  const bytes = new Uint8Array(ENTRY_MARK.bytes);
-  const length = file.read(bytes, offset);
-  const view = new DataView(bytes.buffer);
-  const { at } = ENTRY_MARK;
-  const [throughSeq, throughId, firstId] = [at.throughSeq, at.throughId, at.firstId].map((each) => readU64(view, each));
-  if (length === bytes.length && throughSeq !== undefined && throughId !== undefined && firstId !== undefined)
-    return { throughSeq, throughId, firstId };
-  throw new WalError('ERR_WAL_CORRUPT', `${file.name} at ${offset}: this is no mark of entry ids.`, {
-    file: file.name,
-    offset,
-    reason: 'no mark of entry ids',
-  });
+  for (const { kind, space, number } of commit.shapes())
+    if (kind === RECORD_KIND.operation && space === 0 && number === ENTRY_CODE) count += 1;
+  return count;
 }

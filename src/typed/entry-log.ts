@@ -9,8 +9,9 @@ import { type CommitInput, OPERATION_BYTES_MAX } from '../record/commit.js';
 import type { WalWriter, AppendOptions as WriterOptions } from '../writer.js';
 import type { Codec } from './codec.js';
 import { checkEntriesOptions, durableEntries, type EntriesOptions, type LoggedEntry } from './entries.js';
-import { type EntryIds, EntryIndex, type IdMark } from './entry-index.js';
-import { ENTRY_KIND } from './layout.js';
+import { type EntryIds, EntryIndex } from './entry-index.js';
+import { readIdMarks } from './id-marks.js';
+import { ENTRY_CODE } from './layout.js';
 import { type PendingSync, PendingSyncs } from './pending-syncs.js';
 
 /** What goes into one commit with the entries, and how long to wait for room. */
@@ -21,6 +22,7 @@ export interface EntrySettings {
   /** How many entries of a thread ask for a seal. */
   readonly every: number;
   readonly entryBytesMax: number;
+  readonly logId: number;
 }
 
 /** Entries that were appended together: one entry, or a batch. */
@@ -77,7 +79,7 @@ export class EntryLog<E> {
   /** The codec in use. */
   readonly codec: Codec<E>;
   /** @internal */
-  protected readonly source: LogSource;
+  readonly source: LogSource;
   /** @internal */
   protected readonly index: EntryIndex;
   readonly #writer: WalWriter;
@@ -86,13 +88,18 @@ export class EntryLog<E> {
   #unasked = 0;
 
   /** @internal */
-  constructor(writer: WalWriter, source: LogSource, codec: Codec<E>, settings: EntrySettings, known?: IdMark) {
+  constructor(writer: WalWriter, source: LogSource, codec: Codec<E>, settings: EntrySettings) {
     this.#writer = writer;
     this.source = source;
     this.codec = codec;
     this.#settings = settings;
-    this.index = new EntryIndex(source, known);
+    this.index = new EntryIndex(source, () => readIdMarks(source.directory, settings.logId));
     this.#syncs = new PendingSyncs(writer.waiters.durable);
+  }
+
+  /** @internal The id of the log. */
+  get logId(): number {
+    return this.#settings.logId;
   }
 
   /** This thread's writer of the log below. */
@@ -119,7 +126,7 @@ export class EntryLog<E> {
    * @throws {WalError} as {@link append}: all entries are encoded before anything is appended
    */
   appendBatch(entries: readonly E[], { timeoutMs, ...rest }: EntryAppendOptions = {}): Appended {
-    const operations = entries.map((entry) => ({ code: ENTRY_KIND.entry, bytes: this.#encode(entry) }));
+    const operations = entries.map((entry) => ({ code: ENTRY_CODE, bytes: this.#encode(entry) }));
     const isNothing = operations.length === 0 && rest.pages === undefined && rest.sizes === undefined;
     if (isNothing && rest.dbSizePages === undefined) return this.#appended(undefined, 0);
     const bounds = timeoutMs === undefined ? {} : { timeoutMs };
@@ -131,7 +138,7 @@ export class EntryLog<E> {
     entries: readonly E[],
     { timeoutMs, signal, ...rest }: EntryAppendOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Appended> {
-    const operations = entries.map((entry) => ({ code: ENTRY_KIND.entry, bytes: this.#encode(entry) }));
+    const operations = entries.map((entry) => ({ code: ENTRY_CODE, bytes: this.#encode(entry) }));
     if (operations.length === 0 && rest.pages === undefined) return this.#appended(undefined, 0);
     const commit = await this.#writer.appendAsync({ ...rest, operations }, { timeoutMs, signal });
     return this.#appended(commit, operations.length);
@@ -219,18 +226,18 @@ export class EntryLog<E> {
 
   async #ids(seq: number, options: WaitOptions): Promise<EntryIds> {
     if (seq === 0) return { firstId: 1, lastId: 0 };
-    await this.counted(seq, options);
+    await this.followed(seq, () => this.#counted().throughSeq, options);
     return this.index.idsOf(seq);
   }
 
-  /** @internal Resolves when a commit is durable and counted. */
-  protected async counted(seq: number, options: WaitOptions = {}): Promise<void> {
+  /** @internal Resolves when a commit is durable, and what follows the durable log has come to it. */
+  async followed(seq: number, follow: () => number, options: WaitOptions = {}): Promise<void> {
     await this.#writer.waiters.durable.wait(seq, options);
     const { control } = this.source;
     for (;;) {
       // I7: the turn before the mark; the epoch's moves right behind the sequence's.
       const turn = control.durableTurn.load();
-      if (this.#counted().throughSeq >= seq) return;
+      if (follow() >= seq) return;
       await control.durableTurn.waitAsync(turn);
     }
   }

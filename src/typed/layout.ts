@@ -1,21 +1,25 @@
-// Bytes that a log of entries adds to those of the log: the codes of its operations, and what a mark of ids and a saved
-// state look like. Specified in design/format.md, "Entry mark" and "Saved state".
+// Bytes that a log of entries adds to those of the log: the code of its operations, a mark of ids, a saved state.
+// Specified in design/format.md, "Entry mark" and "Saved state".
 
 import { defineLayout } from '../base/layout.js';
 
-/** Operation codes of a log of entries, in space 0; other codes are not its own, and not counted. */
-export const ENTRY_KIND = {
-  /** One entry, as its codec encoded it. */
-  entry: 1,
-  /** An {@link ENTRY_MARK}: which id the entries behind a commit go on with. */
-  mark: 2,
-} as const;
+/** Code of the operations, in space 0, that are entries; others are not a log of entries' own, and not counted. */
+export const ENTRY_CODE = 1;
 
-/** Ties ids to the log, so that they go on when what is in front leaves the log. */
-export const ENTRY_MARK = defineLayout('entry mark', 24, [
-  [0, 'u64', 'throughSeq'],
-  [8, 'u64', 'throughId'],
-  [16, 'u64', 'firstId'],
+/** The bytes `EIDS`. */
+export const MARK_MAGIC = 0x53_44_49_45;
+
+/** Ties ids to the log, so that they go on when what is in front leaves it; `crc` covers all before it. */
+export const ENTRY_MARK = defineLayout('entry mark', 48, [
+  [0, 'u32', 'magic'],
+  [4, 'u16', 'version'],
+  [6, 'u16', 'reserved0'],
+  [8, 'u64', 'logId'],
+  [16, 'u64', 'throughSeq'],
+  [24, 'u64', 'throughId'],
+  [32, 'u64', 'firstId'],
+  [40, 'u32', 'reserved1'],
+  [44, 'u32', 'crc'],
 ]);
 
 /** The bytes `ESTA`. */

@@ -14,9 +14,8 @@ import { NodeDirectory } from '../storage/node-directory.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { Wal } from '../wal.js';
 import { type Codec, jsonCodec } from './codec.js';
-import { ENTRY_BYTES_MAX, EntryLog, type EntrySettings } from './entry-log.js';
+import { ENTRY_BYTES_MAX, EntryLog } from './entry-log.js';
 import { type FlushPolicy, flushMapping } from './flush-policy.js';
-import { readStates } from './state-file.js';
 import { TypedLog, type TypedLogHandle } from './typed-log.js';
 
 /** What has to be there before: a log, none, or either. */
@@ -120,7 +119,7 @@ export async function connectTypedLog<E>(
   const writer = await connectWal(handle.wal);
   const directory = new NodeDirectory(handle.directoryPath);
   const source = { directory, control: new Control(handle.wal.control), writerId: writer.writerId };
-  return new EntryLog(writer, source, codec, handle.settings, handle.known);
+  return new EntryLog(writer, source, codec, handle.settings);
 }
 
 async function openOn<E>(
@@ -130,14 +129,10 @@ async function openOn<E>(
   if (!Number.isSafeInteger(entryBytesMax) || entryBytesMax < 1 || entryBytesMax > ENTRY_BYTES_MAX)
     throw invalidArgument(`entryBytesMax lies from 1 to ${ENTRY_BYTES_MAX}.`, { entryBytesMax });
   const mapping = flushMapping(flush, options);
-  const settings: EntrySettings = { every: mapping.every, entryBytesMax };
   const wal = await new EventLoopHold().during(Wal.open(place, { ...options, ...mapping.settings }));
   try {
-    const { directory } = place;
-    const logId = listLogFiles(directory).logId as number;
-    const newest = readStates(directory).states.find((saved) => saved.logId === logId);
-    const known = newest && { throughSeq: newest.throughSeq, throughId: newest.throughId, firstId: 1 };
-    const log = new TypedLog(wal, logId, codec, settings, known);
+    const logId = listLogFiles(place.directory).logId as number;
+    const log = new TypedLog(wal, codec, { every: mapping.every, entryBytesMax, logId });
     // Counts now, so that a log whose ids are lost is refused here.
     void log.lastId;
     return log;

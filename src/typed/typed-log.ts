@@ -3,7 +3,6 @@
 
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument } from '../base/errors.js';
-import { writeU64 } from '../base/layout.js';
 import { Control } from '../epoch/control.js';
 import type { FlushResult } from '../flusher/flusher.js';
 import type { WalHandle } from '../handle.js';
@@ -12,9 +11,8 @@ import type { RecoveryReport } from '../recovery/report.js';
 import type { Wal } from '../wal.js';
 import type { Codec } from './codec.js';
 import type { ReplayMode } from './entries.js';
-import type { IdMark } from './entry-index.js';
 import { EntryLog, type EntrySettings } from './entry-log.js';
-import { ENTRY_KIND, ENTRY_MARK } from './layout.js';
+import { writeIdMark } from './id-marks.js';
 import { readStates, type SavedState, savedNow, writeState } from './state-file.js';
 
 /** Reaches an open log of entries from other threads. Cloneable. */
@@ -23,7 +21,6 @@ export interface TypedLogHandle {
   readonly wal: WalHandle;
   readonly directoryPath: string;
   readonly settings: EntrySettings;
-  readonly known: IdMark | undefined;
 }
 
 /** A state to be saved. */
@@ -100,19 +97,13 @@ export class TypedLog<E> extends EntryLog<E> {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @internal */
-  constructor(wal: Wal, logId: number, codec: Codec<E>, settings: EntrySettings, known: IdMark | undefined) {
+  constructor(wal: Wal, codec: Codec<E>, settings: EntrySettings) {
     const { directory, handle } = wal;
     const writer = wal.connect();
-    super(
-      writer,
-      { directory, control: new Control(handle.control), writerId: writer.writerId },
-      codec,
-      settings,
-      known,
-    );
+    super(writer, { directory, control: new Control(handle.control), writerId: writer.writerId }, codec, settings);
     this.wal = wal;
-    this.#logId = logId;
-    this.handle = { kind: 'lanewal-typed', wal: handle, directoryPath: directory.path, settings, known };
+    this.#logId = settings.logId;
+    this.handle = { kind: 'lanewal-typed', wal: handle, directoryPath: directory.path, settings };
   }
 
   /** What opening the log found; `cleanlyClosed` says whether it had been closed in order. */
@@ -218,16 +209,13 @@ export class TypedLog<E> extends EntryLog<E> {
     await this.#letGo(id);
   }
 
-  /** The mark first: without it nobody could tell the ids of what is left. */
+  /** The mark first: without it nobody could tell the ids of what is left. Nothing is appended: the log may be full. */
   async #letGo(id: number): Promise<void> {
     const { seq: throughSeq, id: throughId } = this.index.placeBefore(id);
-    const bytes = new Uint8Array(ENTRY_MARK.bytes);
-    const view = new DataView(bytes.buffer);
-    writeU64(view, ENTRY_MARK.at.throughSeq, throughSeq);
-    writeU64(view, ENTRY_MARK.at.throughId, throughId);
-    writeU64(view, ENTRY_MARK.at.firstId, id);
-    const commit = await this.writer.appendAsync({ operations: [{ code: ENTRY_KIND.mark, bytes }] });
-    await this.counted(commit.seq);
+    const { directory, settings } = this.wal;
+    const mark = { throughSeq, throughId, firstId: id };
+    writeIdMark(directory, this.#logId, mark, { sync: settings.fsync !== 'off' });
+    this.index.truncated(id);
     if (throughSeq > 0) await this.wal.checkpoint({ throughSeq });
   }
 

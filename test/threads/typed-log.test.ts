@@ -85,6 +85,27 @@ test('ids go on without a gap while threads that append are terminated, and the 
   expect(told.size).toBeGreaterThanOrEqual(8);
 });
 
+test('a log at its bound is truncated, and goes on: nothing has to be appended for that', async () => {
+  const log = await openTypedLog<number[]>(db, { ...SETTINGS, maxLogBytes: 2 ** 18, lanes: 1 });
+  const stalled = new Promise((resolve) => log.wal.once('stalled', resolve));
+  const entry = (value: number): number[] => new Array<number>(2000).fill(value);
+  let appended = 0;
+  while (log.wal.state !== 'stalled') {
+    appended += 1;
+    log.append(entry(appended));
+    await Promise.race([log.flush(), stalled]);
+  }
+  const { lastId } = log;
+  expect(lastId).toBeLessThan(appended);
+  // Twice: a file goes when both checkpoint records cover it.
+  await log.truncateBefore(lastId);
+  await log.truncateBefore(lastId + 1);
+  await log.flush();
+  expect([log.firstId, log.lastId]).toEqual([lastId + 1, appended]);
+  for (const { id, entry: found } of await log.collect()) expect(found).toEqual(entry(id));
+  await log.close();
+});
+
 test('what has to be there, and what must not, is told apart', async () => {
   expect(await codeOf(openTypedLog(db, { how: 'open' }))).toBe('ERR_WAL_NOT_FOUND');
   expect(fs.existsSync(`${db}-wal`)).toBe(false);
