@@ -17,6 +17,7 @@ import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
 import { STORAGE_MUTANTS } from './storage.js';
 import { STORE_MUTANTS } from './store.js';
+import { TYPED_MUTANTS } from './typed.js';
 import { WAL_MUTANTS } from './wal.js';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -37,4 +38,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORE_MUTANTS,
   ...BACKUP_MUTANTS,
   ...OBSERVE_MUTANTS,
+  ...TYPED_MUTANTS,
 ];
