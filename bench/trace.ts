@@ -1,6 +1,6 @@
-// What the trace costs the appending thread when nobody listens, and when somebody hears of every append. Batches of the
-// two are interleaved on one log; the flusher is idle while one is measured. A second batch without a subscriber says how
-// much two equal things differ.
+// What the trace costs the appending thread when nobody listens, and when somebody hears of every append. Batches of
+// the two are interleaved on one log; the flusher is idle while one is measured. A second batch without a subscriber
+// says how much two equal things differ.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';

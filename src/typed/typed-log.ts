@@ -4,7 +4,7 @@
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument } from '../base/errors.js';
 import { Control } from '../epoch/control.js';
-import type { FlushResult } from '../flusher/flusher.js';
+import type { FlushResult } from '../flusher/flush-requests.js';
 import type { WalHandle } from '../handle.js';
 import type { Marks } from '../marks.js';
 import type { RecoveryReport } from '../recovery/report.js';

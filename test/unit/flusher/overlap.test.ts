@@ -186,6 +186,17 @@ test('what waits for a sync to end goes on when it does: the next epoch, a flush
   await turnUntil(() => disk.syncsHeld === 1);
   append();
   await turnUntil(() => wal.marks().writtenSeq === 2);
+  // What woke the flusher up to here has done so.
+  let turns = 0;
+  await turnUntil(
+    () => turns === 20,
+    () => {
+      turns += 1;
+    },
+  );
+  disk.endSyncs();
+  // Nobody asks for the second sync: the end of the first one brings it.
+  await turnUntil(() => disk.syncsHeld === 1);
   void wal.flush().then(() => told.push('flush'));
   await turnUntil(
     () => told.length === 3,
