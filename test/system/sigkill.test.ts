@@ -8,7 +8,7 @@ import { runKillCycle } from '../support/kill-cycles.js';
 import { scratchFolder } from '../support/program.js';
 import { testSeed } from '../support/workload-check.js';
 
-const CYCLES = 8;
+const CYCLES = 3;
 
 test.skipIf(process.platform === 'win32')(
   'a killed replay loses no acknowledged transaction, and keeps no part of any (F27)',
