@@ -311,11 +311,13 @@ export class FlusherThread {
     const order = { name, bytes: logFileBytes, sync: fsync !== 'off' };
     this.#spareBeingMade = this.#preallocator.make(order).then((isMade) => {
       this.#spares.filled(name, isMade);
+      // One that could not be made (a full disk) is tried again at the next rotation or checkpoint, or when a log that
+      // is stalled looks again.
+      if (!isMade) return;
       // A rotation may wait for it.
       this.#flusher.retryNow();
       this.#loop.poke();
-      // One that could not be made (a full disk) is tried again at the next rotation or checkpoint.
-      if (isMade) this.#orderSpare();
+      this.#orderSpare();
     });
   }
 

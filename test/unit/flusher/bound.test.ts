@@ -10,6 +10,7 @@ import { parseLogFileName, parseSpareFileName } from '../../../src/log/names.js'
 import { makeSpare } from '../../../src/log/preallocate.js';
 import { openLog } from '../../../src/recovery/opening.js';
 import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
+import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
 import { onePage, operation, Rig, type RigOptions } from '../../support/flusher-rig.js';
 import { crashPointsOf, DISK_FULL, linesOf } from '../../support/simulated-disk.js';
 import { announced } from '../cli/seeded.js';
@@ -355,3 +356,23 @@ test('R9: a crash at any step of leaving files, letting them go and removing the
     }
   }
 }, 60_000);
+
+test.each(['full', 'off'] as const)(
+  'a log on the thread of its owner says under %s that it is at its bound',
+  async (fsync) => {
+    const log = { lanes: 1, laneBytes: 65_536, logFileBytes: 65_536, maxLogBytes: 2 ** 18 };
+    const wal = await openWalOn(new MemoryDirectory(), { ...log, fsync });
+    let stalled: WalError | undefined;
+    wal.once('stalled', (error) => {
+      stalled = error;
+    });
+    while (stalled === undefined) {
+      const writer = wal.connect();
+      if (wal.marks().appendedSeq === wal.marks().writtenSeq) writer.append(operation(4000));
+      await new Promise(setImmediate);
+    }
+    expect(stalled).toMatchObject({ code: 'ERR_WAL_LOG_FULL', details: { keptBy: 'checkpoint' } });
+    await wal.checkpoint({ throughSeq: wal.marks().durableSeq });
+    await wal.close();
+  },
+);
