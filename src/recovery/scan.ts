@@ -33,7 +33,7 @@ export interface ScanOptions {
   /** Default 64 MiB. */
   readonly recoveryMemoryBytes?: number | undefined;
   readonly workerUrls?: WorkerUrls | undefined;
-  /** Bytes verified on this thread before a pool is started; default 64 MiB. */
+  /** Bytes verified on this thread before a pool is started; default 256 MiB. */
   readonly inlineBytesMax?: number | undefined;
   readonly onProgress?: OnProgress | undefined;
 }
