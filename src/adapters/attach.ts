@@ -3,7 +3,8 @@
 
 import { invalidArgument, WalError } from '../base/errors.js';
 import { SPACE_COUNT_MAX } from '../epoch/control.js';
-import { type ReplayTarget, replayLog } from '../recovery/replay.js';
+import { PageFilesTarget } from '../recovery/page-files-target.js';
+import { replayLog } from '../recovery/replay.js';
 import { scanLog } from '../recovery/scan.js';
 import { requireExplainedEnds } from '../recovery/torn-end.js';
 import { PageFile } from '../storage/page-file.js';
@@ -89,21 +90,18 @@ async function replaySpace(wal: Wal, pageFile: PageFile, space: number): Promise
   await wal.flush();
   const throughSeq = wal.marks().durableSeq;
   const scan = await scanLog(wal.directory, wal.settings);
-  const target: ReplayTarget = {
-    commit(commit): void {
-      for (const record of commit.records()) {
-        if (record.space !== space) continue;
-        if (record.kind === 'page') pageFile.writePage(record.pageNumber, record.image);
-        else if (record.kind === 'size') pageFile.setSizePages(record.pages);
-      }
-    },
-  };
-  const afterSeq = scan.checkpoint?.throughSeq ?? 0;
-  const options = { afterSeq, throughSeq, recoveryMemoryBytes: wal.settings.recoveryMemoryBytes };
+  const { recoveryMemoryBytes, fsync } = wal.settings;
+  const options = { afterSeq: scan.checkpoint?.throughSeq ?? 0, throughSeq, recoveryMemoryBytes };
   const files: PageFile[] = [];
   files[space] = pageFile;
   await requireExplainedEnds(wal.directory, scan, files, options);
-  await replayLog(wal.directory, scan, target, options);
-  if (wal.settings.fsync !== 'off') pageFile.sync();
+  const sync = fsync !== 'off';
+  await replayLog(
+    wal.directory,
+    scan,
+    new PageFilesTarget(files, scan, { ...options, sync, ignoresOthers: true }),
+    options,
+  );
+  if (sync) pageFile.sync();
   return throughSeq;
 }

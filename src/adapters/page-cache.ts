@@ -160,7 +160,7 @@ export class CachedPages implements Attachment {
     if (this.#failure !== undefined) throw this.#failure;
     const throughSeq = this.#wal.marks().durableSeq;
     const { cutPages, pages, sizePages } = this.#dirty.asOf(throughSeq);
-    if (cutPages !== undefined && cutPages < this.#pageFile.sizePages()) this.#pageFile.setSizePages(cutPages);
+    if (cutPages !== undefined) this.#pageFile.cutToPages(cutPages);
     // C1: an image is no newer than the durable mark.
     for (const [pageNumber, image] of pages) this.#pageFile.writePage(pageNumber, image);
     this.#pageFile.setSizePages(sizePages);

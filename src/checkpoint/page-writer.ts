@@ -10,8 +10,6 @@ import type { NewestVersions } from '../versions/newest-versions.js';
 
 /** One write has at most this many bytes: longer ones are no faster, and hold up the log's own syncs. */
 export const RUN_BYTES_MAX = 2 ** 20;
-/** A shorter write is done before it could be handed to another thread. */
-const OVERLAP_BYTES_MIN = 2 ** 17;
 
 /** What a page file is brought up to. */
 export interface PageFileTarget {
@@ -25,11 +23,9 @@ export interface PageFileTarget {
 
 /** Writes page files with two buffers of {@link RUN_BYTES_MAX}, and a quarter more. */
 export class PageWriter {
-  readonly #pageBytes: number;
   readonly #batches: readonly [ImageBatch, ImageBatch];
 
   constructor(pageBytes: number, log: LogReader) {
-    this.#pageBytes = pageBytes;
     const imagesMax = Math.max(1, Math.floor(RUN_BYTES_MAX / pageBytes));
     this.#batches = [new ImageBatch(log, pageBytes, imagesMax), new ImageBatch(log, pageBytes, imagesMax)];
   }
@@ -49,7 +45,7 @@ export class PageWriter {
     written: (pages: number) => Promise<void>,
   ): Promise<number> {
     // S1: first, so that no image written below is cut off again, and nothing cut off comes back when the file grows.
-    if (cutPages !== undefined && cutPages < file.sizePages()) file.setSizePages(cutPages);
+    if (cutPages !== undefined) file.cutToPages(cutPages);
     await this.#writeImages(file, versions, written);
     // A log that was never told the size of its store has pages beyond it.
     const pages = Math.max(sizePages, versions.pageNumbers.at(-1) ?? 0);
@@ -89,9 +85,7 @@ export class PageWriter {
     for (let first = 0, end = 0; first < images.length; first = end) {
       const firstPage = pageNumbers[first] as number;
       for (end = first + 1; end < images.length; end += 1) if (pageNumbers[end] !== firstPage + end - first) break;
-      const run = images.slice(first, end);
-      if (run.length * this.#pageBytes < OVERLAP_BYTES_MIN) file.writePages(firstPage, run);
-      else await file.startWritePages(firstPage, run);
+      await file.startWritePages(firstPage, images.slice(first, end));
     }
   }
 }

@@ -88,16 +88,16 @@ export interface RecordShape {
 /**
  * Reads a record header and checks it against the `bytesLeft` of its frame.
  *
- * @param header - at least 24 bytes from the record's start
+ * @param header - at least 24 bytes from `start`, where the record begins
  * @returns the shape, or a reason why these bytes are no record
  */
-export function decodeRecordShape(header: DataView, bytesLeft: number): RecordShape | string {
+export function decodeRecordShape(header: DataView, bytesLeft: number, start = 0): RecordShape | string {
   if (bytesLeft < RECORD_HEADER.bytes) return 'a record is cut short by its frame';
-  const kind = header.getUint32(at.kind, true);
-  const space = header.getUint32(at.space, true);
-  const number = readU64(header, at.number);
-  const bytes = header.getUint32(at.bytes, true);
-  const beforeBytes = header.getUint32(at.beforeBytes, true);
+  const kind = header.getUint32(start + at.kind, true);
+  const space = header.getUint32(start + at.space, true);
+  const number = readU64(header, start + at.number);
+  const bytes = header.getUint32(start + at.bytes, true);
+  const beforeBytes = header.getUint32(start + at.beforeBytes, true);
   if (number === undefined) return 'a record number is out of range';
   if (kind === RECORD_KIND.page) {
     if (number === 0) return 'a page has number 0';
@@ -126,14 +126,17 @@ export function decodeRecord(
   const left = payload.length - offset;
   const shape = decodeRecordShape(new DataView(payload.buffer, payload.byteOffset + offset, Math.max(left, 0)), left);
   if (typeof shape === 'string') return shape;
-  const { space, number, recordBytes } = shape;
+  return { record: recordOf(shape, payload, offset), recordBytes: shape.recordBytes };
+}
+
+/** The record of a shape, which starts at `offset` of `payload` and is whole. */
+export function recordOf(shape: RecordShape, payload: Uint8Array, offset: number): DecodedRecord {
+  const { space, number } = shape;
+  if (shape.kind === RECORD_KIND.size) return { kind: 'size', space, pages: number };
   const start = offset + RECORD_HEADER.bytes;
   const bytes = payload.subarray(start, start + shape.bytes);
-  if (shape.kind === RECORD_KIND.size) return { record: { kind: 'size', space, pages: number }, recordBytes };
-  if (shape.kind === RECORD_KIND.operation) {
-    return { record: { kind: 'operation', space, code: number, bytes }, recordBytes };
-  }
+  if (shape.kind === RECORD_KIND.operation) return { kind: 'operation', space, code: number, bytes };
   const beforeStart = start + alignUp(shape.bytes, RECORD_ALIGNMENT);
   const before = shape.beforeBytes === 0 ? undefined : payload.subarray(beforeStart, beforeStart + shape.beforeBytes);
-  return { record: { kind: 'page', space, pageNumber: number, image: bytes, before }, recordBytes };
+  return { kind: 'page', space, pageNumber: number, image: bytes, before };
 }

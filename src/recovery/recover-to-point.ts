@@ -6,9 +6,9 @@ import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import type { PageFile } from '../storage/page-file.js';
 import { copyPageFiles, identityOf, isThere, nameNewStore, removeCopies } from './new-store.js';
+import { PageFilesTarget } from './page-files-target.js';
 import { type PointInTimeOptions, type PointInTimePlan, planPointInTime, replayPlan } from './point-in-time.js';
 import type { ReplayTarget } from './replay.js';
-import { pageFilesTarget } from './replay-targets.js';
 import type { OnDamage, RecoveryReport } from './report.js';
 import { requireExplainedEnds } from './torn-end.js';
 
@@ -135,7 +135,7 @@ async function makeStore(
   try {
     if (first !== undefined) requireBase(plan, first);
     await requireExplainedEnds(directory, scan, copies, { afterSeq, throughSeq });
-    report = await replayPlan(plan, pageFilesTarget(copies), options);
+    report = await replayPlan(plan, new PageFilesTarget(copies, scan, options), options);
     for (const copy of copies) copy.sync();
     report.dbSizePages = copies.map((copy) => copy.sizePages());
   } catch (error) {

@@ -8,9 +8,10 @@ import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
+import { PageFilesTarget } from './page-files-target.js';
 import { isToPoint, type NewPageFiles, recoverToPoint, type StoreTarget } from './recover-to-point.js';
 import { type ReplayCommit, type ReplayOptions, type ReplayTarget, replayLog } from './replay.js';
-import { callbackTarget, mapTarget, pageFilesTarget } from './replay-targets.js';
+import { callbackTarget, mapTarget } from './replay-targets.js';
 import { emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
 import { type LogScan, notRecoveredOf, refuseDamage, reportOf, type ScanOptions, scanLog } from './scan.js';
 import { requireExplainedEnds } from './torn-end.js';
@@ -100,7 +101,7 @@ function intoPoint(dbPath: string, { into, space }: RecoverOptions): ReplayTarge
     const message = 'A recovery to a point in time makes new page files: name them, as into: { pageFiles: [path] }.';
     throw invalidArgument(message);
   }
-  if (!isPageFiles(into)) return targetOf(into, undefined, space);
+  if (!isPageFiles(into)) return targetOf(into, space);
   return { pageFiles: into.pageFiles, base: into.base ?? [dbPath] };
 }
 
@@ -129,7 +130,8 @@ export async function recoverDirectory(
   const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, openOne) : undefined;
   try {
     if (opened !== undefined) await requireExplainedEnds(directory, scan, opened, replayOptions);
-    const target = dryRun ? NOWHERE : targetOf(into, opened, options.space);
+    const intoFiles = opened && new PageFilesTarget(opened, scan, { recoveryMemoryBytes });
+    const target = dryRun ? NOWHERE : (intoFiles ?? targetOf(into, options.space));
     const result = await replayLog(directory, scan, target, { ...replayOptions, onProgress });
     report.commitsApplied = result.commitsApplied;
     report.bytesRead += result.bytesRead;
@@ -151,8 +153,7 @@ function isPageFiles(into: RecoverInto): into is NewPageFiles {
   return typeof into === 'object' && !(into instanceof Map);
 }
 
-function targetOf(into: RecoverInto, opened: readonly PageFile[] | undefined, space = 0): ReplayTarget {
-  if (opened !== undefined) return pageFilesTarget(opened);
+function targetOf(into: RecoverInto, space = 0): ReplayTarget {
   if (into instanceof Map) return mapTarget(into, space);
   return callbackTarget(into as (commit: ReplayCommit) => void | Promise<void>);
 }

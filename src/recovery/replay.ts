@@ -1,5 +1,6 @@
 // Streams the commits of a scanned log into a target, in sequence order. Everything was verified by the scan before the
-// first commit is handed over (R2), so damage changes nothing. Memory: one buffer, whatever the log's length.
+// first commit is handed over (R2), so damage changes nothing. Memory: one buffer, whatever the log's length, and what
+// the target holds.
 
 import { WalError } from '../base/errors.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
@@ -35,6 +36,10 @@ export interface ReplayCommit {
 /** Takes commits in sequence order; a promise that it returns is awaited before the next commit. */
 export interface ReplayTarget {
   commit(commit: ReplayCommit): void | Promise<void>;
+  /** Behind the last commit: what was held back is done. */
+  finish?(): Promise<void>;
+  /** Behind a failure, its own included: resolves when nothing is under way any more. */
+  abandon?(): Promise<void>;
 }
 
 /** What to replay. */
@@ -62,6 +67,8 @@ export interface ReplayResult {
 
 /** A buffer larger than this reads no faster. */
 const BUFFER_BYTES_MAX = 8 * 2 ** 20;
+/** What the buffer is of the memory of a recovery; the rest is the target's. */
+export const BUFFER_SHARE = 1 / 8;
 const VERIFY_WINDOW_BYTES = 2 ** 20;
 
 /**
@@ -79,6 +86,23 @@ export async function replayLog(
   options: ReplayOptions = {},
 ): Promise<ReplayResult> {
   const replay = new Replay(target, options);
+  try {
+    await replayFiles(directory, scan, replay, options);
+    await target.finish?.();
+  } catch (error) {
+    await target.abandon?.();
+    throw error;
+  }
+  const { commitsApplied, lastSeq, bytesRead, notRecovered } = replay;
+  return { commitsApplied, lastSeq, bytesRead, notRecovered };
+}
+
+async function replayFiles(
+  directory: Directory,
+  scan: LogScan,
+  replay: Replay,
+  { isSalvage = false, onProgress }: ReplayOptions,
+): Promise<void> {
   const bytesMax = bytesOf(scan.log);
   for (const part of scan.chain.files) {
     // Files below the checkpoint are not even opened.
@@ -87,14 +111,12 @@ export async function replayLog(
     try {
       for (const header of segmentsOf(file, part.file, FILE_HEADER_BYTES, part.endOffset))
         await replay.segment(file, header);
-      options.onProgress?.({ step: 'apply', bytes: replay.bytesRead, bytesMax });
+      onProgress?.({ step: 'apply', bytes: replay.bytesRead, bytesMax });
     } finally {
       file.close();
     }
   }
-  if (options.isSalvage === true) await salvage(directory, scan, replay);
-  const { commitsApplied, lastSeq, bytesRead, notRecovered } = replay;
-  return { commitsApplied, lastSeq, bytesRead, notRecovered };
+  if (isSalvage) await salvage(directory, scan, replay);
 }
 
 /** Headers of the segments in a range that was verified. */
@@ -134,7 +156,7 @@ class Replay {
     this.afterSeq = afterSeq;
     this.#throughSeq = throughSeq;
     this.#target = target;
-    this.#reader = new CommitReader(Math.min(BUFFER_BYTES_MAX, recoveryMemoryBytes));
+    this.#reader = new CommitReader(Math.min(BUFFER_BYTES_MAX, recoveryMemoryBytes * BUFFER_SHARE));
   }
 
   async segment(file: LogFile, header: SegmentHeader): Promise<void> {

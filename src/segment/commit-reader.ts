@@ -6,7 +6,7 @@ import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
 import { type DecodedFrameHeader, decodeFrameHeader, frameSeed } from '../frame/codec.js';
 import { FRAME_HEADER } from '../frame/layout.js';
-import { type DecodedRecord, decodeRecord, decodeRecordShape, type RecordShape } from '../record/codec.js';
+import { type DecodedRecord, decodeRecordShape, type RecordShape, recordOf } from '../record/codec.js';
 import { RECORD_HEADER } from '../record/layout.js';
 import type { LogFile } from '../storage/directory.js';
 import type { SegmentHeader } from './codec.js';
@@ -111,11 +111,12 @@ export class CommitReader {
     at: number,
     frame: DecodedFrameHeader,
   ): Generator<DecodedRecord, void, void> {
-    for (const { bytesAt, recordBytes } of shapesOf(file, window, at, frame)) {
-      const recordAt = bytesAt - RECORD_HEADER.bytes;
-      const decoded = decodeRecord(this.#record(file, window, recordAt, recordBytes), 0);
-      if (typeof decoded === 'string') throw changed(file, recordAt, decoded);
-      yield decoded.record;
+    const end = at + frame.frameBytes;
+    let recordAt = at + FRAME_HEADER.bytes;
+    for (let index = 0; index < frame.recordCount; index += 1) {
+      const shape = shapeAt(file, window, recordAt, end);
+      yield recordOf(shape, this.#record(file, window, recordAt, shape.recordBytes), 0);
+      recordAt += shape.recordBytes;
     }
   }
 
@@ -141,13 +142,18 @@ function* shapesOf(
   const end = at + frame.frameBytes;
   let recordAt = at + FRAME_HEADER.bytes;
   for (let index = 0; index < frame.recordCount; index += 1) {
-    const head = window.view(recordAt, Math.min(RECORD_HEADER.bytes, end - recordAt));
-    if (head === undefined) throw changed(file, recordAt, 'the file ends within a record');
-    const shape = decodeRecordShape(new DataView(head.buffer, head.byteOffset, head.length), end - recordAt);
-    if (typeof shape === 'string') throw changed(file, recordAt, shape);
+    const shape = shapeAt(file, window, recordAt, end);
     yield { ...shape, bytesAt: recordAt + RECORD_HEADER.bytes };
     recordAt += shape.recordBytes;
   }
+}
+
+function shapeAt(file: LogFile, window: FileWindow, at: number, end: number): RecordShape {
+  const place = window.find(at, Math.min(RECORD_HEADER.bytes, end - at));
+  if (place === undefined) throw changed(file, at, 'the file ends within a record');
+  const shape = decodeRecordShape(window.numbers, end - at, place);
+  if (typeof shape === 'string') throw changed(file, at, shape);
+  return shape;
 }
 
 function frameAt(file: LogFile, window: FileWindow, at: number, end: number, seed: number): DecodedFrameHeader {

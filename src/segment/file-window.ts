@@ -8,6 +8,8 @@ import type { LogFile } from '../storage/directory.js';
 export class FileWindow {
   readonly #file: LogFile;
   readonly #buffer: Uint8Array;
+  /** The numbers in the buffer, at the places that {@link find} tells. */
+  readonly numbers: DataView;
   #start = 0;
   #bytes = 0;
   #limit: number;
@@ -16,6 +18,7 @@ export class FileWindow {
   constructor(file: LogFile, buffer: Uint8Array, limit = Number.MAX_SAFE_INTEGER) {
     this.#file = file;
     this.#buffer = buffer;
+    this.numbers = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#limit = limit;
   }
 
@@ -30,6 +33,12 @@ export class FileWindow {
    * @returns undefined when the file ends within the range; an I/O error throws, and is never "end of file" (F42)
    */
   view(offset: number, length: number): Uint8Array | undefined {
+    const at = this.find(offset, length);
+    return at === undefined ? undefined : this.#buffer.subarray(at, at + length);
+  }
+
+  /** Where in {@link numbers} the bytes from `offset` on are. Otherwise as {@link view}, but no object is made. */
+  find(offset: number, length: number): number | undefined {
     assert(length <= this.#buffer.length, 'a view fits into its window');
     if (offset < this.#start || offset + length > this.#start + this.#bytes) {
       const wanted = Math.max(length, Math.min(this.#buffer.length, this.#limit - offset));
@@ -38,6 +47,6 @@ export class FileWindow {
       this.#start = offset;
       if (this.#bytes < length) return undefined;
     }
-    return this.#buffer.subarray(offset - this.#start, offset - this.#start + length);
+    return offset - this.#start;
   }
 }

@@ -263,9 +263,9 @@ function verifyRecords(
   let at = from;
   let pageCount = 0;
   for (let index = 0; index < frame.recordCount; index += 1) {
-    const bytes = end - at >= RECORD_HEADER.bytes ? window.view(at, RECORD_HEADER.bytes) : undefined;
-    if (bytes === undefined) throw new Fault('a record is cut short by its frame', at);
-    const record = decodeRecordShape(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), end - at);
+    const place = end - at >= RECORD_HEADER.bytes ? window.find(at, RECORD_HEADER.bytes) : undefined;
+    if (place === undefined) throw new Fault('a record is cut short by its frame', at);
+    const record = decodeRecordShape(window.numbers, end - at, place);
     if (typeof record === 'string') throw new Fault(record, at);
     if (record.kind === RECORD_KIND.size) {
       if (sizes.length !== index) throw new Fault('a size record stands behind other records', at);

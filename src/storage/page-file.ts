@@ -9,6 +9,9 @@ import { WalError } from '../base/errors.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import { NodeDirectory } from './node-directory.js';
 
+/** A shorter write is done before it could be handed to another thread. */
+const OVERLAP_BYTES_MIN = 2 ** 17;
+
 /**
  * An open page file. Pages are numbered from 1, as in SQLite.
  *
@@ -81,16 +84,26 @@ export class PageFile {
     this.#file.write([image], this.#offset(pageNumber));
   }
 
-  /** Writes pages `firstPage`, `firstPage + 1`, ... with one call. */
-  writePages(firstPage: number, images: readonly Uint8Array[]): void {
-    for (const image of images) assert(image.length === this.pageBytes, 'a page is written whole');
-    this.#file.write(images, this.#offset(firstPage));
+  /** Writes pages `firstPage`, `firstPage + 1`, ... with one call; each piece is one or more whole pages. */
+  writePages(firstPage: number, pieces: readonly Uint8Array[]): void {
+    this.#bytesOf(pieces);
+    this.#file.write(pieces, this.#offset(firstPage));
   }
 
-  /** As {@link writePages}, while the thread goes on; see {@link LogFile.startWrite}. */
-  startWritePages(firstPage: number, images: readonly Uint8Array[]): Promise<void> {
-    for (const image of images) assert(image.length === this.pageBytes, 'a page is written whole');
-    return this.#file.startWrite(images, this.#offset(firstPage));
+  /**
+   * As {@link writePages}, but a long run is written while the thread goes on; see {@link LogFile.startWrite}.
+   *
+   * @returns undefined when it is written already
+   */
+  startWritePages(firstPage: number, pieces: readonly Uint8Array[]): Promise<void> | undefined {
+    if (this.#bytesOf(pieces) >= OVERLAP_BYTES_MIN) return this.#file.startWrite(pieces, this.#offset(firstPage));
+    this.#file.write(pieces, this.#offset(firstPage));
+    return undefined;
+  }
+
+  /** Cuts the file if it is longer, if only by part of a page. */
+  cutToPages(pages: number): void {
+    if (this.#file.size() > pages * this.pageBytes) this.setSizePages(pages);
   }
 
   /** Cuts or extends the file; pages gained are zero, also those that were cut off before. */
@@ -122,6 +135,15 @@ export class PageFile {
   /** Closes; twice is harmless. Does not sync. */
   close(): void {
     this.#file.close();
+  }
+
+  #bytesOf(pieces: readonly Uint8Array[]): number {
+    let bytes = 0;
+    for (const { length } of pieces) {
+      assert(length % this.pageBytes === 0, 'pages are written whole');
+      bytes += length;
+    }
+    return bytes;
   }
 
   #offset(pageNumber: number): number {

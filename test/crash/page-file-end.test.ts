@@ -35,27 +35,40 @@ function storeOf(bytes: Uint8Array): SimulatedDirectory {
   return store;
 }
 
-async function recoverInto(store: SimulatedDirectory, { dryRun = false, afterSeq = 0 } = {}): Promise<void> {
+async function recoverInto(
+  store: SimulatedDirectory,
+  { dryRun = false, afterSeq = 0, recoveryMemoryBytes = undefined as number | undefined } = {},
+): Promise<void> {
   const open: typeof PageFile.open = (name, pageBytes, mode) => PageFile.openIn(store, name, pageBytes, mode);
-  await recoverDirectory(logOfWidePages(), { into: { pageFiles: ['db'] }, afterSeq, dryRun }, open);
+  const options = { afterSeq, dryRun, recoveryMemoryBytes };
+  await recoverDirectory(logOfWidePages(), { into: { pageFiles: ['db'] }, ...options }, open);
 }
 
 const EXPECTED = Buffer.concat([1, 12, 13].map((value) => image(value, PAGE_BYTES)));
 
-test('R11: a crash that leaves part of a page at the end of the page file, and recovery again (F41)', async () => {
-  const store = storeOf(new Uint8Array());
-  const points = await crashPointsOf(store, () => recoverInto(store));
-  let ragged = 0;
-  for (const point of points) {
-    for (const { label, disk } of point.states({ sectorsMax: 2 })) {
-      const left = disk();
-      if (readFile(left, 'db').length % PAGE_BYTES !== 0) ragged += 1;
-      await recoverInto(left);
-      expect(Buffer.from(readFile(left.crashPoint().lost().disk(), 'db')).equals(EXPECTED), label).toBe(true);
+/** Windows of one page, and one for all of the log; the second recovery need not have the memory of the first. */
+test.each([
+  [1, 1],
+  [1, undefined],
+  [undefined, 1],
+  [undefined, undefined],
+])(
+  'R11: part of a page at the end, left by a crash in a recovery, and another (F41), memory %s, %s',
+  async (one, two) => {
+    const store = storeOf(new Uint8Array());
+    const points = await crashPointsOf(store, () => recoverInto(store, { recoveryMemoryBytes: one }));
+    let ragged = 0;
+    for (const point of points) {
+      for (const { label, disk } of point.states({ sectorsMax: 2 })) {
+        const left = disk();
+        if (readFile(left, 'db').length % PAGE_BYTES !== 0) ragged += 1;
+        await recoverInto(left, { recoveryMemoryBytes: two });
+        expect(Buffer.from(readFile(left.crashPoint().lost().disk(), 'db')).equals(EXPECTED), label).toBe(true);
+      }
     }
-  }
-  expect(ragged).toBeGreaterThan(0);
-});
+    expect(ragged).toBeGreaterThan(0);
+  },
+);
 
 test.each([
   { name: 'behind every page of the log', bytes: 5 * PAGE_BYTES + 512, afterSeq: 0 },

@@ -6,9 +6,12 @@ const WALK = 'src/recovery/chain-walk.ts';
 const SCAN = 'src/recovery/scan.ts';
 const FILES = 'src/recovery/log-files.ts';
 const REPLAY = 'src/recovery/replay.ts';
+const WINDOW = 'src/recovery/page-window.ts';
+const FILES_TARGET = 'src/recovery/page-files-target.ts';
 const DAMAGE_TEST = 'test/unit/recovery/damage.test.ts';
 const OPENING_TEST = 'test/unit/recovery/opening.test.ts';
 const CRASH_TEST = 'test/unit/recovery/opening-crash.test.ts';
+const PAGE_FILES_TEST = 'test/unit/recovery/page-files.test.ts';
 const RECOVER_TEST = 'test/unit/recovery/recover.test.ts';
 const EVIDENCE_TEST = 'test/unit/recovery/evidence.test.ts';
 
@@ -297,11 +300,79 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
     killedBy: { file: RECOVER_TEST, title: 'need only what is above the checkpoint' },
   },
   {
-    name: 'R10: leaves the pages that a size record cuts off',
-    file: 'src/recovery/replay-targets.ts',
-    find: `        else if (record.kind === 'size') fileOf(record.space).setSizePages(record.pages);`,
+    name: 'R10: a window does not cut its page file first',
+    file: WINDOW,
+    find: `    if (cutPages !== undefined) file.cutToPages(cutPages);`,
     replace: ``,
-    killedBy: { file: RECOVER_TEST, title: 'R10: get the newest image of each page, and grow and are cut' },
+    killedBy: { file: PAGE_FILES_TEST, title: 'does not write what a later commit cuts off' },
+  },
+  {
+    name: 'R10: a window cuts to the last size, not to the smallest',
+    file: WINDOW,
+    find: `    window.cutPages = Math.min(window.cutPages ?? pages, pages);`,
+    replace: `    window.cutPages = pages;`,
+    killedBy: { file: PAGE_FILES_TEST, title: 'does not write what a later commit cuts off' },
+  },
+  {
+    name: 'R10: a window keeps images beyond a cut',
+    file: WINDOW,
+    find: `    if (pages >= window.pageMax) return;`,
+    replace: `    if (pages >= 0) return;`,
+    killedBy: { file: PAGE_FILES_TEST, title: 'does not write what a later commit cuts off' },
+  },
+  {
+    name: 'R10: a window keeps the oldest image of a page',
+    file: WINDOW,
+    find: `    this.#buffer.set(image, slot * this.#pageBytes);`,
+    replace: `    if (slot === this.#slotsUsed - 1) this.#buffer.set(image, slot * this.#pageBytes);`,
+    killedBy: { file: PAGE_FILES_TEST, title: 'writes neighbours at once, and of a page that is written again' },
+  },
+  {
+    name: 'R10: a window cuts off the images behind its last size',
+    file: WINDOW,
+    find: `      if (window.sizePages !== undefined && pageNumber > window.sizePages) window.sizePages = pageNumber;`,
+    replace: ``,
+    killedBy: { file: PAGE_FILES_TEST, title: 'is as if each record had been applied alone' },
+  },
+  {
+    name: 'R10: windows are written side by side',
+    file: FILES_TARGET,
+    find: `    // R10: windows are written one after the other, in the order of their commits.
+    await this.#write;`,
+    replace: ``,
+    killedBy: { file: PAGE_FILES_TEST, title: 'what was written is synced while the next window is filled' },
+  },
+  {
+    name: 'tells of a recovery before its last window is written',
+    file: FILES_TARGET,
+    find: `    await this.#turnOver();
+    await this.#write;`,
+    replace: `    await this.#turnOver();`,
+    killedBy: { file: PAGE_FILES_TEST, title: 'what was written is synced while the next window is filled' },
+  },
+  {
+    name: 'leaves a write under way behind a failure',
+    file: FILES_TARGET,
+    find: `    await Promise.allSettled([this.#write, this.#syncs]);`,
+    replace: ``,
+    killedBy: { file: PAGE_FILES_TEST, title: 'F42: of reading the log waits for the write under way' },
+  },
+  {
+    name: 'leaves the other writes of a window under way behind the first that fails',
+    file: WINDOW,
+    find: `      await Promise.allSettled(underWay);`,
+    replace: ``,
+    killedBy: { file: PAGE_FILES_TEST, title: 'of one write of a window waits for the others' },
+  },
+  {
+    name: 'F41: part of a page at the end stays when the file is cut there',
+    file: 'src/storage/page-file.ts',
+    find: `    if (this.#file.size() > pages * this.pageBytes) this.setSizePages(pages);`,
+    replace: `    if (this.sizePages() > pages) this.setSizePages(pages);`,
+    killedBy: {
+      file: PAGE_FILES_TEST,
+      title: 'takes part of a page at the end off with a cut (F41), memory undefined',
+    },
   },
   {
     name: 'ends a recovery before its page files are synced',
@@ -327,7 +398,7 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
     replace: `odd.size < 0) odd.delete(record.space);`,
     killedBy: {
       file: 'test/crash/page-file-end.test.ts',
-      title: 'R11: a crash that leaves part of a page at the end of the page file, and recovery again (F41)',
+      title: 'R11: part of a page at the end, left by a crash in a recovery, and another (F41)',
     },
   },
   {

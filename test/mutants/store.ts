@@ -33,7 +33,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'S1: pages that were cut off come back when the store grows',
     file: WRITER,
-    find: `    if (cutPages !== undefined && cutPages < file.sizePages()) file.setSizePages(cutPages);`,
+    find: `    if (cutPages !== undefined) file.cutToPages(cutPages);`,
     replace: ``,
     killedBy: { file: CRASH, title: 'C1 S1 S2: a crash at any operation' },
   },

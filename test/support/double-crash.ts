@@ -52,7 +52,8 @@ export class DoubleCrashes {
       this.tally.firstStates += 1;
       const label = `${nameOfWorkload(workload)}, ${name}`;
       await this.#crashOpening(make, promised, least, sectorsMax, label);
-      await this.#crashRecovery(make, sectorsMax, label);
+      // All of the log in one window, and a page in each.
+      for (const memory of [undefined, 1]) await this.#crashRecovery(make, memory, sectorsMax, label);
     }
   }
 
@@ -84,14 +85,19 @@ export class DoubleCrashes {
     this.tally.openingStates = this.#found.size;
   }
 
-  async #crashRecovery(make: () => SimulatedDirectory, sectorsMax: number, label: string): Promise<void> {
+  async #crashRecovery(
+    make: () => SimulatedDirectory,
+    memory: number | undefined,
+    sectorsMax: number,
+    label: string,
+  ): Promise<void> {
     const log = make();
     const expected = await pagesOf(log);
     const store = new SimulatedDirectory();
     store.create({ sync: true });
     store.open(PAGE_FILE, 'create').close();
     store.sync();
-    const points = await crashPointsOf(store, () => recoverInto(log, store));
+    const points = await crashPointsOf(store, () => recoverInto(log, store, memory));
     this.tally.recoveryPoints += points.length;
     const check = (disk: SimulatedDirectory, name: string): void => {
       if (Buffer.from(readFile(disk, PAGE_FILE)).equals(expected)) return;
@@ -102,7 +108,7 @@ export class DoubleCrashes {
       for (const second of secondStatesOf(point, sectorsMax)) {
         this.tally.recoveryStates += 1;
         const disk = second.make();
-        await recoverInto(log, disk);
+        await recoverInto(log, disk, memory);
         check(disk.crashPoint().lost().disk(), `operation ${index}, ${second.name}, and again`);
       }
     }
@@ -148,9 +154,13 @@ function* secondStatesOf(point: CrashPoint, sectorsMax: number): Generator<Secon
   }
 }
 
-async function recoverInto(log: SimulatedDirectory, store: SimulatedDirectory): Promise<void> {
+async function recoverInto(
+  log: SimulatedDirectory,
+  store: SimulatedDirectory,
+  recoveryMemoryBytes: number | undefined,
+): Promise<void> {
   const open: typeof PageFile.open = (name, pageBytes, mode) => PageFile.openIn(store, name, pageBytes, mode);
-  await recoverDirectory(log, { into: { pageFiles: [PAGE_FILE] }, afterSeq: 0 }, open);
+  await recoverDirectory(log, { into: { pageFiles: [PAGE_FILE] }, afterSeq: 0, recoveryMemoryBytes }, open);
 }
 
 /** What a page file has to be, by way of a map: pages that are not in it are zeros. */

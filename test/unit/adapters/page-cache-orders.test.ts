@@ -31,6 +31,9 @@ async function attached() {
     setSizePages: (pages: number) => {
       sizePages = pages;
     },
+    cutToPages: (pages: number) => {
+      sizePages = Math.min(sizePages, pages);
+    },
     writePage: (pageNumber: number, bytes: Uint8Array) => {
       done.push(`write ${pageNumber}=${bytes[0]} behind ${wal.marks().durableSeq}`);
       hooks.onWrite();
