@@ -3,8 +3,7 @@
 // began behind its write has ended.
 
 import type { Control } from '../epoch/control.js';
-import type { LogPosition } from '../log/codec.js';
-import type { LogWriter } from '../log/log-writer.js';
+import type { LogWriter, SyncOutcome } from '../log/log-writer.js';
 
 /** The settings that decide when something is synced. */
 export interface SyncSettings {
@@ -12,14 +11,6 @@ export interface SyncSettings {
   readonly epochIntervalMs: number;
   readonly syncBytes: number;
   readonly helperLaneBudget: number;
-}
-
-/** What is told of a sync. */
-export interface SyncEvents {
-  /** Everything up to `through` is durable. */
-  synced(through: LogPosition): void;
-  /** One that was under way failed; one that was not throws. */
-  failed(thrown: unknown): void;
 }
 
 /** Below this a sync takes less time than another thread needs to take it over, and to tell that it has ended. */
@@ -32,13 +23,13 @@ export class Syncs {
   readonly #control: Control;
   readonly #log: LogWriter;
   readonly #settings: SyncSettings;
-  readonly #events: SyncEvents;
+  readonly #events: SyncOutcome;
   /** So much is worth writing while a sync is under way, and worth a sync that does not hold up the flusher. */
   readonly #overlappedBytes: number;
   #unsyncedSinceMs: number | undefined;
   #unsyncedBytes = 0;
 
-  constructor(control: Control, log: LogWriter, settings: SyncSettings, events: SyncEvents) {
+  constructor(control: Control, log: LogWriter, settings: SyncSettings, events: SyncOutcome) {
     this.#control = control;
     this.#log = log;
     this.#settings = settings;
@@ -92,7 +83,7 @@ export class Syncs {
     this.#unsyncedBytes = 0;
     if (isOverlapped) {
       // What is written from here on it need not cover: the mark moves to where the log was when it began.
-      this.#log.startSync().then(this.#events.synced, this.#events.failed);
+      this.#log.startSync(this.#events);
     } else {
       this.#log.sync();
       this.#events.synced(this.#log.position);

@@ -71,6 +71,12 @@ export interface LogWriterEvents {
   directorySynced(): void;
 }
 
+/** How a sync that was under way ended: well, and everything up to `through` is durable, or not. */
+export interface SyncOutcome {
+  synced(through: LogPosition): void;
+  failed(thrown: unknown): void;
+}
+
 /** What becomes of a log file: it stays, becomes a spare or is removed, or somebody has taken it out of the log. */
 export type Release = 'stay' | 'recycle' | 'taken';
 
@@ -100,7 +106,7 @@ export class LogWriter {
   #syncedThrough: number;
   /** Whether anything was written behind the last sync: an epoch, or a mark, which later segments are chained to. */
   #hasUnsynced = false;
-  #underWay: Promise<LogPosition> | undefined;
+  #underWay: Promise<void> | undefined;
   #wallClockMs = 0;
   #olderFiles: OlderFile[];
   /** Last epoch that a checkpoint was said to cover; files up to it may be gone. */
@@ -196,8 +202,7 @@ export class LogWriter {
 
   /** Resolves when no sync is under way. */
   async untilAtRest(): Promise<void> {
-    // Its failure is told to the flusher.
-    while (this.#underWay !== undefined) await this.#underWay.catch(() => undefined);
+    while (this.#underWay !== undefined) await this.#underWay;
   }
 
   /**
@@ -219,28 +224,24 @@ export class LogWriter {
   }
 
   /**
-   * The same while the log goes on: covers what was written before the call.
-   *
-   * Of two syncs of one file at a time only one would be told of an error, so the next one has to wait (A5).
-   * @returns the position that is durable now
+   * The same while the log goes on, for what was written before the call. Of two syncs at a time only one would hear of
+   * an error (A5), so this one is under way until its outcome is told, in the same microtask.
    */
-  startSync(): Promise<LogPosition> {
+  startSync(outcome: SyncOutcome): void {
     this.#assertMaySync();
-    const through = this.#position;
-    const startMs = monotonicMs();
+    const [through, startMs] = [this.#position, monotonicMs()];
     this.#hasUnsynced = false;
-    const ended = (): void => {
-      this.#underWay = undefined;
-    };
-    const synced = this.#file
-      .startSync()
-      .finally(ended)
-      .then(() => {
+    this.#underWay = this.#file.startSync().then(
+      () => {
+        this.#underWay = undefined;
         this.#noteSynced(through, monotonicMs() - startMs);
-        return through;
-      });
-    this.#underWay = synced;
-    return synced;
+        outcome.synced(through);
+      },
+      (thrown: unknown) => {
+        this.#underWay = undefined;
+        outcome.failed(thrown);
+      },
+    );
   }
 
   /** A last epoch of which every commit is at or below `throughSeq`; at least what {@link release} lets go by it. */
@@ -279,8 +280,8 @@ export class LogWriter {
   /** Closes the file. A sync under way is let end first: the descriptor's number might become another file's. */
   close(): void {
     if (this.#underWay === undefined) this.#file.close();
-    // Only a log that has failed closes then, and trusts its file no more.
-    else void this.#underWay.then(() => this.#file.close()).catch(() => this.#file.close());
+    // Only a log that has failed closes then, whatever closing it says.
+    else void this.#underWay.then(() => this.#file.close()).catch(() => undefined);
   }
 
   #assertMaySync(): void {

@@ -435,9 +435,9 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     name: 'A1: a sync that is under way covers what is written meanwhile',
     file: 'src/log/log-writer.ts',
     find: `        this.#noteSynced(through, monotonicMs() - startMs);
-        return through;`,
+        outcome.synced(through);`,
     replace: `        this.#noteSynced(this.#position, monotonicMs() - startMs);
-        return this.#position;`,
+        outcome.synced(this.#position);`,
     killedBy: OVERLAP('A1: epochs are written while one is synced'),
   },
   {
@@ -539,5 +539,12 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
     find: `if (this.#stallRetryMs !== undefined || this.#syncs.isMuch) this`,
     replace: `if (this.#stallRetryMs !== undefined) this`,
     killedBy: OVERLAP('what was written while a sync was under way is synced before more is written'),
+  },
+  {
+    name: 'A5: a sync is no longer under way before it is told how it ended',
+    file: 'src/log/log-writer.ts',
+    find: `this.#underWay = this.#file.startSync().then(`,
+    replace: `this.#underWay = this.#file.startSync().finally(() => (this.#underWay = undefined)).then(`,
+    killedBy: OVERLAP('A5: a sync is under way until it is told how it ended'),
   },
 ];

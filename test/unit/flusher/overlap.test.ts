@@ -121,6 +121,25 @@ describe('a sync under way', () => {
 });
 
 describe('a failure', () => {
+  test.each([undefined, 'EIO'])('A5: a sync is under way until it is told how it ended: %s', async (errno) => {
+    const disk = held();
+    const rig = await rigOn(disk);
+    append(rig);
+    rig.settle();
+    if (errno !== undefined) disk.fail({ on: 'sync', errno });
+    disk.endSyncs();
+    let seen = 0;
+    for (let microtask = 0; microtask < 20; microtask += 1) {
+      await Promise.resolve();
+      if (rig.log.isSyncing) continue;
+      seen += 1;
+      expect([rig.control.durableSeq.load(), rig.control.state]).toEqual(
+        errno === undefined ? [1, STATE.running] : [0, STATE.failed],
+      );
+    }
+    expect(seen).toBeGreaterThan(0);
+  });
+
   test('A5: a sync that fails under way fails the log, and nothing of it is durable', async () => {
     const disk = held();
     const rig = await rigOn(disk);
