@@ -17,6 +17,8 @@ export type { WaitOptions };
  * (design/decisions/0012). Where syncs take longer the time shrinks to nothing; with one processor it is nothing. */
 const SPIN_MS_MAX = availableParallelism() > 1 ? 0.3 : 0;
 const SPIN_MS_MIN = 0.01;
+/** How many waits a thread that found itself among others sleeps at once, before it looks again whether it is alone. */
+const CROWDED_WAITS = 64;
 
 /** Which mark a wait is about. */
 export type MarkName = 'written' | 'durable';
@@ -45,6 +47,7 @@ export class MarkWaiter {
   /** The highest sequence of which this waiter itself told the flusher. */
   #toldSeq = 0;
   #spinMs = SPIN_MS_MAX;
+  #crowdedWaits = 0;
   readonly #onWaited: (tookMs: number) => void;
 
   /** @param onWaited - told how long each wait took that reached its commit; 0 if that was there already */
@@ -92,8 +95,15 @@ export class MarkWaiter {
 
   /** Sleeps until the turn moves; before that a lone waiter looks for as long as a sync takes, while that pays. */
   #sleep(turn: number, timeoutMs: number): void {
+    if (this.#crowdedWaits > 0) {
+      this.#crowdedWaits -= 1;
+      this.#turn.wait(turn, timeoutMs);
+      return;
+    }
     const startMs = monotonicMs();
-    if (this.#spinMs > SPIN_MS_MIN && this.#turn.spin(turn, Math.min(this.#spinMs, timeoutMs))) return;
+    const looked = this.#spinMs > SPIN_MS_MIN ? this.#turn.spin(turn, Math.min(this.#spinMs, timeoutMs)) : 'in vain';
+    if (looked === 'moved') return;
+    if (looked === 'crowded') this.#crowdedWaits = CROWDED_WAITS;
     this.#turn.wait(turn, timeoutMs);
     const tookMs = monotonicMs() - startMs;
     this.#spinMs = tookMs < SPIN_MS_MAX ? SPIN_MS_MAX : this.#spinMs / 2;

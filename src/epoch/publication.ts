@@ -1,7 +1,15 @@
 // Telling listeners about commits once they are durable, in order (features.md P20: certificate durable, then
 // publication).
 
+import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicMs } from '../base/clock.js';
 import { type Control, STATE } from './control.js';
+
+/**
+ * A log that moves more often than this tells of several moves at once: to wake a thread for each would cost the
+ * writers a tenth of a small commit.
+ */
+const QUIET_MS = 1;
 
 /** A range of commits that became durable: `firstSeq` to `lastSeq`, both inclusive. */
 export interface DurableRange {
@@ -32,6 +40,7 @@ export class DurablePublication {
     this.#isFollowing = true;
     const { durableSeq, durableEpoch, durableTurn } = this.#control;
     let published = durableSeq.load();
+    let toldMs = Number.NEGATIVE_INFINITY;
     while (this.#listeners.size > 0) {
       // I7: the turn before the mark, so that no move between the two is slept through.
       const turn = durableTurn.load();
@@ -39,11 +48,14 @@ export class DurablePublication {
       if (lastSeq > published) {
         const range = { firstSeq: published + 1, lastSeq, durableEpoch: durableEpoch.load() };
         published = lastSeq;
+        toldMs = monotonicMs();
         for (const listener of this.#listeners) tell(listener, range);
       }
       const { state } = this.#control;
       if ((state === STATE.failed || state === STATE.closed) && durableSeq.load() === published) break;
       await durableTurn.waitAsync(turn);
+      // Nobody has to wake this thread meanwhile. It holds the event loop that long: the last range is still told.
+      if (monotonicMs() - toldMs < QUIET_MS) await sleep(QUIET_MS);
     }
     this.#isFollowing = false;
   }

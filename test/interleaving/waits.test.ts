@@ -48,18 +48,18 @@ test('I7: one move of a mark wakes both of two waiters', async () => {
       control.writtenSeq.store(1);
       control.writtenTurn.announce();
     },
-    3199,
+    1909,
   );
 }, 300_000);
 
 test('I7: one change of the state wakes both of two waiters', async () => {
-  await exploreWaiters('two waiters, one state', ({ control }) => control.setState(STATE.closed), 4613);
+  await exploreWaiters('two waiters, one state', ({ control }) => control.setState(STATE.closed), 4047);
 }, 300_000);
 
 test('I7, I8: a commit that somebody waits for is written, however the flusher is about to sleep', async () => {
   await exploreLoop('one application, one flusher', {
     writers: [{ lane: 0, values: [1], waits: 'written' }],
-    statesMin: 16240,
+    statesMin: 15784,
   });
 }, 300_000);
 

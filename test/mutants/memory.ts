@@ -59,19 +59,19 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
   {
     name: 'I7: a sleeper does not count itself',
     file: 'src/memory/turn.ts',
-    find: `    this.#sleepers.add(1);
+    find: `    this.#sleepers.add(BLOCKED);
     this.#word.wait(seen, timeoutMs);`,
     replace: `    this.#word.wait(seen, timeoutMs);
-    this.#sleepers.add(1);`,
+    this.#sleepers.add(BLOCKED);`,
     killedBy: { file: ORDERS_TEST, title: 'I7: a sleeper is counted while it sleeps' },
   },
   {
     name: 'I7: a sleeper that does not block does not count itself',
     file: 'src/memory/turn.ts',
-    find: `    this.#sleepers.add(1);
+    find: `    this.#sleepers.add(AWAITING);
     await this.#word.waitAsync(seen);`,
     replace: `    await this.#word.waitAsync(seen);
-    this.#sleepers.add(1);`,
+    this.#sleepers.add(AWAITING);`,
     killedBy: { file: ORDERS_TEST, title: 'I7: a sleeper is counted while it sleeps' },
   },
   {

@@ -269,6 +269,20 @@ describe('publication', () => {
     }
   });
 
+  test('a log that moves often tells of several moves at once', async () => {
+    const { control, move } = rig();
+    const ranges: DurableRange[] = [];
+    new DurablePublication(control).listen((range) => void ranges.push(range));
+    for (let seq = 1; seq <= 2000; seq += 1) {
+      move(seq);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    while (ranges.at(-1)?.lastSeq !== 2000) await new Promise((resolve) => setImmediate(resolve));
+    expect(ranges.every(({ firstSeq }, index) => firstSeq === (ranges[index - 1]?.lastSeq ?? 0) + 1)).toBe(true);
+    // One for each move, if each woke the listener.
+    expect(ranges.length).toBeLessThan(2000);
+  });
+
   test('a listener that leaves hears nothing more', async () => {
     const { control, move } = rig();
     const heard: number[] = [];

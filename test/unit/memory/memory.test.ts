@@ -174,7 +174,7 @@ describe('the turn', () => {
     const seen = turn.load();
     turn.announce();
     turn.wait(seen, Number.POSITIVE_INFINITY);
-    expect(turn.spin(seen, Number.POSITIVE_INFINITY)).toBe(true);
+    expect(turn.spin(seen, Number.POSITIVE_INFINITY)).toBe('moved');
     await turn.waitAsync(seen);
     expect(new Int32Array(shared)[LINE_BYTES / 4]).toBe(0);
   });
@@ -185,6 +185,21 @@ describe('the turn', () => {
     const slept = turn.waitAsync(turn.load());
     turn.announce();
     await slept;
-    expect(turn.spin(turn.load(), 1)).toBe(false);
+    expect(turn.spin(turn.load(), 1)).toBe('in vain');
+  });
+
+  test('a thread that looks gives way to one that blocks, not to a promise', async () => {
+    const shared = buffer();
+    const sleepers = new Word32(atomics, shared, 1);
+    const turn = new Turn(new Word32(atomics, shared, 0), sleepers);
+    const awaiting = turn.waitAsync(turn.load());
+    expect(turn.spin(turn.load(), 0.1)).toBe('in vain');
+    // As a thread that blocks would be counted.
+    sleepers.add(1);
+    expect(turn.spin(turn.load(), Number.POSITIVE_INFINITY)).toBe('crowded');
+    // Both are told of, and counted as two.
+    expect(turn.announce()).toBe(2);
+    await awaiting;
+    expect(sleepers.load()).toBe(1);
   });
 });
