@@ -66,6 +66,13 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     killedBy: { file: ORDERS_TEST, title: 'I7: a sleeper is counted while it sleeps' },
   },
   {
+    name: 'a thread that looks before it sleeps gives way to a promise',
+    file: 'src/memory/turn.ts',
+    find: `      if ((this.#sleepers.load() & BLOCKED_MASK) > 0) return 'crowded';`,
+    replace: `      if (this.#sleepers.load() > 0) return 'crowded';`,
+    killedBy: { file: MEMORY_TEST, title: 'a thread that looks gives way to one that blocks, not to a promise' },
+  },
+  {
     name: 'I7: a sleeper that does not block does not count itself',
     file: 'src/memory/turn.ts',
     find: `    this.#sleepers.add(AWAITING);
