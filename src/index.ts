@@ -15,6 +15,15 @@ export type { DurableCommit } from './follow/commit-copy.js';
 export type { CommitsOptions } from './follow/durable-commits.js';
 export type { ReadOptions } from './follow/page-history.js';
 export type { WalHandle } from './handle.js';
+export {
+  type Backlog,
+  type BatchContext,
+  LaneStager,
+  type LaneStagerOptions,
+  STAGED_LANES_MAX,
+  type StagedBatch,
+  type StageOptions,
+} from './lane/lane-stager.js';
 export type { Marks } from './marks.js';
 export type { Gauges, Metrics } from './metrics.js';
 export type { Histogram } from './observe/histogram.js';
