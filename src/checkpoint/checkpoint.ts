@@ -146,8 +146,9 @@ export class Checkpoints {
         pages += count;
         const paceMs = this.#parts.paceMs(count * pageBytes);
         await syncs.wrote(count * pageBytes, paceMs > 0);
-        dueMs += paceMs;
         const nowMs = monotonicMs();
+        // Somebody waits by now: what was written before is not waited for any more.
+        dueMs = paceMs === 0 ? Math.min(dueMs, nowMs) : dueMs + paceMs;
         if (dueMs <= nowMs && nowMs - turnedMs < TURN_MS) return;
         await this.#parts.turn(dueMs);
         turnedMs = monotonicMs();

@@ -26,6 +26,8 @@ import { Wakeups } from './wakeups.js';
 const POLL_MS = 5;
 /** How long the thread indexes before its event loop turns. */
 const INDEX_MS = 5;
+/** A checkpoint that takes its time looks this often whether somebody waits for it by now. */
+const HURRY_LOOK_MS = 20;
 /** How long behind an error of the disk the log is read again. */
 const READ_RETRY_MS = 100;
 
@@ -73,7 +75,10 @@ export class Checkpointer {
     this.#schedule = new Schedule(parts.settings, monotonicMs());
     this.#wakeups = new Wakeups(parts.words, parts.control);
     const paceMs = (bytes: number): number => (this.#hurried > 0 ? 0 : this.#schedule.paceMs(bytes, this.#backlog()));
-    const turn = (untilMs: number): Promise<void> => this.#wakeups.pause(untilMs);
+    const turn = async (untilMs: number): Promise<void> => {
+      do await this.#wakeups.pause(Math.min(untilMs, monotonicMs() + HURRY_LOOK_MS));
+      while (monotonicMs() < untilMs && paceMs(1) > 0);
+    };
     this.#checkpoints = new Checkpoints({ ...parts, paceMs, turn }, mark);
   }
 

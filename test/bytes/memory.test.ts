@@ -5,6 +5,7 @@ import { recoverDirectory } from '../../src/recovery/recover.js';
 import { SEGMENT_HEADER } from '../../src/segment/layout.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
+import { openWalOn } from '../../src/testing.js';
 import { BoundedDirectory, countAllocations } from '../support/bounded-directory.js';
 import { resultOf } from '../support/corpus-oracle.js';
 import { cut, fixSegmentHeader, LogBuilder, poke } from '../support/log-builder.js';
@@ -67,4 +68,21 @@ test('R12: a segment that says it has a terabyte, in a file that has one, costs 
       ]);
     }
   });
+});
+
+test('recoveryMemoryBytes: a log is opened with buffers as large as that allows', async () => {
+  const directory = new MemoryDirectory();
+  const log = { pageSize: 512, lanes: 1, laneBytes: 2 ** 16, logFileBytes: 2 ** 16, ticker: false };
+  const first = await openWalOn(directory, log);
+  await first
+    .connect()
+    .append({ operations: [{ code: 1, bytes: new Uint8Array(2 ** 22) }] })
+    .durable();
+  await first.close();
+  const total = async (recoveryMemoryBytes: number): Promise<number> => {
+    const allocated = countAllocations();
+    await (await openWalOn(directory, { ...log, recoveryMemoryBytes })).close();
+    return allocated.total;
+  };
+  expect(await total(2 ** 20)).toBeLessThan(await total(2 ** 26));
 });

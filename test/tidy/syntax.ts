@@ -22,10 +22,15 @@ export function placeOf(node: ts.Node): string {
   return `${file.fileName}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
 }
 
-/** First arguments of `test`, `it` and `describe` in every form (`test.each(...)(title)`); this folder proves nothing. */
-export function readTitles(): { readonly path: string; readonly title: string }[] {
+/**
+ * First arguments of `test`, `it` and `describe` in every form (`test.each(...)(title)`); this folder proves nothing.
+ *
+ * @param files - only of these; by default of all
+ */
+export function readTitles(files?: readonly string[]): { readonly path: string; readonly title: string }[] {
   const titles: { path: string; title: string }[] = [];
-  for (const source of readSources('test').filter(({ path }) => !path.startsWith('test/tidy/'))) {
+  const isWanted = (path: string): boolean => files?.includes(path) ?? !path.startsWith('test/tidy/');
+  for (const source of readSources('test').filter(({ path }) => isWanted(path))) {
     walk(parse(source), (node) => {
       if (!ts.isCallExpression(node) || !/^(test|it|describe)\b/.test(node.expression.getText())) return;
       const [title] = node.arguments;

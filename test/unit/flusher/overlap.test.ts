@@ -110,7 +110,7 @@ describe('a sync under way', () => {
     expect(rig.count('rotated')).toBe(1);
   });
 
-  test('with one flush at a time every sync is waited for', async () => {
+  test('helperLaneBudget: with one flush at a time every sync is waited for', async () => {
     const disk = held();
     const rig = await rigOn(disk, { settings: { helperLaneBudget: 1 } });
     append(rig);

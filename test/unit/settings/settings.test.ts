@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
-import { resolveSettings, SETTINGS, type SettingOptions, settingValues } from '../../../src/settings.js';
+import { boundsInWords, resolveSettings, SETTINGS, type SettingOptions, settingValues } from '../../../src/settings.js';
 
 function attempt(options: unknown, environment: Record<string, string | undefined> = {}): unknown {
   try {
@@ -196,5 +196,31 @@ describe('what is refused', () => {
     });
     const details = refusal({}, { LANEWAL_LANE_BYTES: ' 5000 ' });
     expect(details).toMatchObject({ whence: 'variable LANEWAL_LANE_BYTES', value: ' 5000 ' });
+  });
+
+  const REFUSALS: Readonly<Record<string, unknown>> = { choice: 'sometimes', boolean: 'yes', path: ' ', urls: 'here' };
+  const refused = SETTINGS.map(({ name, variable, rule }) => {
+    return {
+      name,
+      variable,
+      bad: rule.kind === 'number' ? rule.max + 1 : REFUSALS[rule.kind],
+      words: boundsInWords(rule),
+    };
+  });
+
+  test.each(refused)('a $name of $bad, naming it, the value and the bounds', ({ name, variable, bad, words }) => {
+    const messageOf = (options: SettingOptions, environment = {}): string => {
+      try {
+        return JSON.stringify(resolveSettings(options, environment));
+      } catch (thrown) {
+        expect(thrown).toMatchObject({ name: 'WalError', code: REFUSED });
+        return (thrown as WalError).message;
+      }
+    };
+    expect(messageOf({ [name]: bad })).toBe(`The option '${name}' is '${bad}'; it must be ${words}.`);
+    if (variable === undefined) return;
+    expect(messageOf({}, { [variable]: String(bad) })).toBe(
+      `The variable ${variable} is '${bad}'; it must be ${words}.`,
+    );
   });
 });
