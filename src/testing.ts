@@ -8,7 +8,13 @@ import { EventLoopHold } from './thread/keep-alive.js';
 import { type OpenOptions, Wal } from './wal.js';
 
 export type { Directory, LogFile, OpenMode } from './storage/directory.js';
-export { MemoryDirectory } from './storage/memory-directory.js';
+export {
+  type DirectoryCheck,
+  type DirectoryTraits,
+  directoryContract,
+  type MakeDirectory,
+} from './storage/directory-contract.js';
+export { MemoryDirectory, type MemoryDirectoryOptions } from './storage/memory-directory.js';
 export type { CrashPoint, CrashState, CrashStateOptions } from './storage/simulated-crash.js';
 export {
   type DiskOperation,

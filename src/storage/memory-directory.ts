@@ -2,27 +2,38 @@
 // outlive the process and for tests. Not here: faults and crashes. Kept: a file is reached through its open handles
 // after its name is gone, as on POSIX. It lives on one thread; several handles there may share it.
 
-import { WalError } from '../base/errors.js';
+import { invalidArgument, WalError } from '../base/errors.js';
 import { Contents } from './contents.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import { checkName, checkPosition, closedError } from './system-call.js';
 
+/** Settings of a {@link MemoryDirectory}. */
+export interface MemoryDirectoryOptions {
+  /** A label for messages; default `memory:`. */
+  readonly path?: string | undefined;
+  /** Whether syncs count as done, for tests of what syncs; default false: every sync is refused. */
+  readonly pretendSync?: boolean | undefined;
+}
+
 /**
- * A directory that nothing outlives.
+ * A directory that nothing outlives. A sync would prove nothing, and is refused (`ERR_WAL_INVALID_ARGUMENT`) unless
+ * the directory is asked to pretend: a log on it has `fsync: 'off'`.
  *
  * Threading: one thread only; every handle given this object sees the same files.
  */
 export class MemoryDirectory implements Directory {
   readonly path: string;
+  /** Whether syncs count as done. */
+  readonly pretendSync: boolean;
   /** Calls of `write` on any file so far. */
   writeCount = 0;
   /** Syncs so far: of files, of the directory, and the one in `create`. */
   syncCount = 0;
   #files: Map<string, Contents> | undefined;
 
-  /** @param path - a label for messages */
-  constructor(path = 'memory:') {
+  constructor({ path = 'memory:', pretendSync = false }: MemoryDirectoryOptions = {}) {
     this.path = path;
+    this.pretendSync = pretendSync;
   }
 
   exists(): boolean {
@@ -30,8 +41,8 @@ export class MemoryDirectory implements Directory {
   }
 
   create(options: { sync: boolean }): void {
+    if (options.sync) this.countSync();
     this.#files ??= new Map();
-    if (options.sync) this.syncCount += 1;
   }
 
   list(): string[] {
@@ -64,6 +75,16 @@ export class MemoryDirectory implements Directory {
 
   sync(): void {
     if (this.#files === undefined) throw this.#error('ERR_WAL_IO', '.', 'cannot be synced: there is no directory');
+    this.countSync();
+  }
+
+  /** @internal A sync of a file, or of the directory. */
+  countSync(): void {
+    if (!this.pretendSync)
+      throw invalidArgument(
+        `${this.path} is memory, which cannot be synced: set fsync to 'off', or pretendSync of the directory to true.`,
+        { path: this.path },
+      );
     this.syncCount += 1;
   }
 
@@ -114,7 +135,7 @@ class MemoryFile implements LogFile {
 
   sync(): void {
     this.#opened();
-    this.#directory.syncCount += 1;
+    this.#directory.countSync();
   }
 
   async startSync(): Promise<void> {

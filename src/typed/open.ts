@@ -35,7 +35,7 @@ export interface TypedLogOptions<E> extends SettingOptions {
 
 /** Options of {@link openMemoryLog}. */
 export interface MemoryLogOptions<E> extends Omit<TypedLogOptions<E>, 'how'> {
-  /** Whether syncs of memory count as done; default false: then `fsync` can only be `off`. */
+  /** Whether syncs of memory count as done; default: what `directory` says, else false. Without, `fsync` is `off`. */
   readonly pretendSync?: boolean | undefined;
   /** Memory of an earlier log, to open it again; default: new memory. */
   readonly directory?: MemoryDirectory | undefined;
@@ -80,10 +80,13 @@ export async function openTypedLog<E>(path: string, options: TypedLogOptions<E> 
  * Threading: one thread; blocking waits would wait for themselves.
  */
 export async function openMemoryLog<E>(options: MemoryLogOptions<E> = {}): Promise<TypedLog<E>> {
-  const { pretendSync = false, directory = new MemoryDirectory(), fsync, ...rest } = options;
-  if (!pretendSync && fsync !== undefined && fsync !== 'off')
+  const { pretendSync, directory = new MemoryDirectory({ pretendSync }), fsync, ...rest } = options;
+  if (pretendSync !== undefined && pretendSync !== directory.pretendSync)
+    throw invalidArgument('pretendSync is decided by the directory that is given.', { pretendSync });
+  const pretends = directory.pretendSync;
+  if (!pretends && fsync !== undefined && fsync !== 'off')
     throw invalidArgument("Memory cannot be synced: set fsync to 'off', or pretendSync to true.", { fsync });
-  return openTypedLogOn(directory, { ...rest, fsync: pretendSync ? (fsync ?? 'full') : 'off' });
+  return openTypedLogOn(directory, { ...rest, fsync: pretends ? (fsync ?? 'full') : 'off' });
 }
 
 /**

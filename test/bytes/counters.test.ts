@@ -38,7 +38,7 @@ interface Start {
 
 /** A log that starts behind a checkpoint, with these numbers next, and holds one commit. */
 function startingAt({ nextSeq = 1, epoch = 0, fileNumber = 1, incarnation = 1, generation = 1 }: Start) {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES });
   builder.position = { epoch, nextSeq, headerCrc: 0, certificateCrc: 0 };
   Object.assign(builder, { fileNumber, incarnation, syncedThrough: epoch });
@@ -196,7 +196,7 @@ function jumbo(rig: Rig, value: number): void {
 }
 
 test('page numbers, sizes, tokens, snapshots and operation codes of any width come back as they were', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const wal = await openWalOn(directory, WAL_OPTIONS);
   const pageMax = Math.floor(Number.MAX_SAFE_INTEGER / 512);
   const tokens = [...ENDS, 2 ** 53 - 1].flatMap((end) => [end - 1, end].filter(Number.isSafeInteger));
@@ -307,7 +307,7 @@ describe('in front of 2^53 (F33)', () => {
 });
 
 test('a size of a space that no writer has is passed over', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory, { fileBytes: FILE_BYTES })
     .start()
     .epoch({

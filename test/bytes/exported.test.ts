@@ -35,7 +35,7 @@ async function exported(path: string): Promise<{ file: string; corpus: Corpus; l
   const report = await readSegmentFile(exportedPath, target);
   expect(report).toMatchObject({ epoch, voids: 1, commitsApplied: 3 });
   const folder = new NodeDirectory(path);
-  const alone = new MemoryDirectory();
+  const alone = new MemoryDirectory({ pretendSync: true });
   alone.create({ sync: false });
   const { fileNumber } = scan.chain.files.find((part) => part.file.name === file)!.file;
   alone.open(logFileName(fileNumber), 'create').write([readFile(folder, exportedPath.slice(path.length + 1))], 0);

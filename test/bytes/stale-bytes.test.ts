@@ -75,7 +75,7 @@ describe('R8: in the newest file of a log, which was recycled', () => {
 
 /** A log with two epochs, and what a third one behind them needs to fit. */
 function twoEpochs(): { directory: MemoryDirectory; name: string; place: Place; epoch: number; nextSeq: number } {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory, { fileBytes: 32 * 1024 });
   builder.incarnation = 2;
   builder.fileNumber = 2;

@@ -11,6 +11,7 @@ import type { Directory } from '../../src/storage/directory.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 import { NodeDirectory } from '../../src/storage/node-directory.js';
 import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
+import { type DirectoryTraits, directoryContract, openWalOn } from '../../src/testing.js';
 
 type WriteDone = (error: Error | null, count: number) => void;
 
@@ -78,63 +79,10 @@ function created(make: () => Directory): Directory {
   return directory;
 }
 
-function directoryContract(name: string, make: () => Directory): void {
-  describe(`${name}: the directory`, () => {
-    test('does not exist, and has no entries, before it is created', () => {
-      const directory = make();
-      expect(directory.exists()).toBe(false);
-      expect(directory.list()).toEqual([]);
-      expect(codeOf(() => directory.open('a', 'create'))).toBe('ERR_WAL_NOT_FOUND');
-    });
-
-    test('can be created twice and keeps its files', () => {
-      const directory = make();
-      directory.create({ sync: true });
-      put(directory, 'a', 'kept');
-      directory.create({ sync: true });
-      expect(directory.exists()).toBe(true);
-      expect(textOf(directory, 'a')).toBe('kept');
-    });
-
-    test('lists exactly the files that are there', () => {
-      const directory = created(make);
-      put(directory, 'a', '');
-      put(directory, 'b', '');
-      put(directory, 'c', '');
-      directory.remove('b');
-      expect(directory.list().sort()).toEqual(['a', 'c']);
-    });
-
-    test('renames over whatever has the name', () => {
-      const directory = created(make);
-      put(directory, 'old', 'new contents');
-      put(directory, 'target', 'old contents');
-      directory.rename('old', 'target');
-      expect(directory.list()).toEqual(['target']);
-      expect(textOf(directory, 'target')).toBe('new contents');
-    });
-
-    test('renames a file to its own name without losing it', () => {
-      const directory = created(make);
-      put(directory, 'a', 'kept');
-      directory.rename('a', 'a');
-      expect(textOf(directory, 'a')).toBe('kept');
-    });
-
-    test('says what is missing', () => {
-      const directory = created(make);
-      expect(codeOf(() => directory.rename('a', 'b'))).toBe('ERR_WAL_NOT_FOUND');
-      expect(codeOf(() => directory.remove('a'))).toBe('ERR_WAL_NOT_FOUND');
-      expect(codeOf(() => directory.open('a', 'read'))).toBe('ERR_WAL_NOT_FOUND');
-      expect(codeOf(() => directory.open('a', 'write'))).toBe('ERR_WAL_NOT_FOUND');
-    });
-
-    test('syncs when it exists, and fails as a sync does when it does not', () => {
-      created(make).sync();
-      const directory = make();
-      if (directory.exists()) return;
-      expect(codeOf(() => directory.sync())).toBe('ERR_WAL_IO');
-    });
+/** Puts directories to the public contract, and to what only this package's own promise. */
+function contractOf(name: string, make: () => Directory, traits: DirectoryTraits = {}): void {
+  describe(`${name}: a directory`, () => {
+    for (const check of directoryContract(make, traits)) test(check.name, check.run);
 
     test.each(['', '.', '..', '../a', 'a/b', 'a\\b', 'a\0b'])(
       'takes %j for a bug, because it is no entry name',
@@ -145,141 +93,48 @@ function directoryContract(name: string, make: () => Directory): void {
         expect(codeOf(() => directory.rename(bad, 'a'))).toBe('ERR_WAL_INVARIANT');
       },
     );
-  });
 
-  describe(`${name}: a file`, () => {
-    test('is created only where nothing is', () => {
-      const directory = created(make);
-      put(directory, 'a', 'first');
-      expect(codeOf(() => directory.open('a', 'create'))).toBe('ERR_WAL_EXISTS');
-      expect(textOf(directory, 'a')).toBe('first');
-    });
-
-    test('starts empty and knows its name', () => {
-      const file = created(make).open('a', 'create');
-      expect(file.name).toBe('a');
-      expect(file.size()).toBe(0);
-      expect(file.read(new Uint8Array(8), 0)).toBe(0);
-      file.close();
-    });
-
-    test('keeps its pieces in order, empty and shared ones too', () => {
-      const directory = created(make);
-      const file = directory.open('a', 'create');
-      file.write([bytes('one '), new Uint8Array(0), sharedBytes('two '), bytes('three')], 0);
-      file.write([sharedBytes('TWO')], 4);
-      file.write([], 2);
-      file.write([new Uint8Array(0)], 100);
-      file.sync();
-      file.close();
-      expect(textOf(directory, 'a')).toBe('one TWO three');
-    });
-
-    test('takes more pieces than one system call does', () => {
-      const directory = created(make);
-      const text = Array.from({ length: 2500 }, (_, index) => `${index};`);
-      const file = directory.open('a', 'create');
-      file.write(text.map(bytes), 0);
-      file.close();
-      expect(textOf(directory, 'a')).toBe(text.join(''));
-    });
-
-    test('writes while the thread goes on: all pieces, in order, at their place', async () => {
-      const directory = created(make);
-      const text = Array.from({ length: 2500 }, (_, index) => `${index};`);
-      const file = directory.open('a', 'create');
-      file.write([bytes('kept')], 0);
-      await file.startWrite([new Uint8Array(0), ...text.map(bytes), sharedBytes('end')], 4);
-      await file.startWrite([], 2);
-      file.close();
-      expect(textOf(directory, 'a')).toBe(`kept${text.join('')}end`);
-      expect(await codeBehind(file.startWrite([bytes('x')], 0))).toBe('ERR_WAL_CLOSED');
-      expect(await codeBehind(directory.open('a', 'write').startWrite([bytes('x')], -1))).toBe('ERR_WAL_INVARIANT');
-    });
-
-    test('reads fewer bytes than asked for only at its end', () => {
-      const directory = created(make);
-      put(directory, 'a', '0123456789');
-      const file = directory.open('a', 'read');
-      const target = sharedBytes('........');
-      expect(file.read(target, 4)).toBe(6);
-      expect(new TextDecoder().decode(new Uint8Array(target))).toBe('456789..');
-      expect(file.read(target, 10)).toBe(0);
-      expect(file.read(target, 1000)).toBe(0);
-      file.close();
-    });
-
-    test('has zeros wherever nothing was written', () => {
-      const directory = created(make);
-      const file = directory.open('a', 'create');
-      file.write([bytes('ab')], 6);
-      file.truncate(12);
-      expect(file.size()).toBe(12);
-      file.close();
-      expect(textOf(directory, 'a')).toBe('\0\0\0\0\0\0ab\0\0\0\0');
-    });
-
-    test('forgets what was cut off when it grows again', () => {
-      const directory = created(make);
-      put(directory, 'a', 'secret');
-      const file = directory.open('a', 'write');
-      file.truncate(2);
-      file.truncate(4);
-      file.write([bytes('!')], 5);
-      file.close();
-      expect(textOf(directory, 'a')).toBe('se\0\0\0!');
-    });
-
-    test('is the same file through every handle', () => {
-      const directory = created(make);
-      const writer = directory.open('a', 'create');
-      const reader = directory.open('a', 'read');
-      writer.write([bytes('seen')], 0);
-      const target = new Uint8Array(4);
-      expect(reader.read(target, 0)).toBe(4);
-      expect(new TextDecoder().decode(target)).toBe('seen');
-      writer.close();
-      reader.close();
-    });
-
-    test('opened for reading is never written', () => {
-      const directory = created(make);
-      put(directory, 'a', 'kept');
-      const file = directory.open('a', 'read');
-      expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_IO');
-      expect(codeOf(() => file.truncate(0))).toBe('ERR_WAL_IO');
-      file.close();
-      expect(textOf(directory, 'a')).toBe('kept');
-    });
-
-    test('closes twice without harm, and refuses everything after that', () => {
-      const file = created(make).open('a', 'create');
-      file.close();
-      file.close();
-      expect(codeOf(() => file.read(new Uint8Array(1), 0))).toBe('ERR_WAL_CLOSED');
-      expect(codeOf(() => file.write([bytes('x')], 0))).toBe('ERR_WAL_CLOSED');
-      expect(codeOf(() => file.sync())).toBe('ERR_WAL_CLOSED');
-      expect(codeOf(() => file.size())).toBe('ERR_WAL_CLOSED');
-      expect(codeOf(() => file.truncate(0))).toBe('ERR_WAL_CLOSED');
-    });
-
-    test.each([-1, 0.5, Number.NaN, 2 ** 53])('takes the position %d for a bug', (position) => {
+    test.each([-1, 0.5, Number.NaN, 2 ** 53])('takes the position %d for a bug', async (position) => {
       const file = created(make).open('a', 'create');
       expect(codeOf(() => file.read(new Uint8Array(1), position))).toBe('ERR_WAL_INVARIANT');
       expect(codeOf(() => file.write([bytes('x')], position))).toBe('ERR_WAL_INVARIANT');
+      expect(await codeBehind(file.startWrite([bytes('x')], position))).toBe('ERR_WAL_INVARIANT');
       expect(codeOf(() => file.truncate(position))).toBe('ERR_WAL_INVARIANT');
       file.close();
     });
   });
 }
 
-directoryContract('node', () => new NodeDirectory(join(root, 'log')));
-directoryContract('memory', () => new MemoryDirectory());
-directoryContract('simulated', () => new SimulatedDirectory());
-directoryContract('simulated, with short calls (F12)', () => new SimulatedDirectory({ callBytesMax: 3 }));
+contractOf('node', () => new NodeDirectory(join(fs.mkdtempSync(join(root, 'made-')), 'log')));
+contractOf('memory', () => new MemoryDirectory(), { canSync: false });
+contractOf('memory that pretends', () => new MemoryDirectory({ pretendSync: true }));
+contractOf('simulated', () => new SimulatedDirectory());
+contractOf('simulated, with short calls (F12)', () => new SimulatedDirectory({ callBytesMax: 3 }));
+
+test('the contract says which promise a directory breaks', async () => {
+  class Forgetful extends MemoryDirectory {
+    override rename(from: string, to: string): void {
+      super.remove(to);
+      super.rename(from, to);
+    }
+  }
+  const outcomes = await Promise.allSettled(
+    directoryContract(() => new Forgetful(), { canSync: false }).map(({ run }) => run()),
+  );
+  const names = directoryContract(() => new Forgetful(), { canSync: false }).map(({ name }) => name);
+  expect(names.filter((_, at) => outcomes[at]?.status === 'rejected')).toEqual([
+    'renames a file to its own name without losing it',
+  ]);
+});
+
+test('memory is not synced by whoever opens a log on it without saying so', async () => {
+  expect(await codeBehind(openWalOn(new MemoryDirectory()))).toBe('ERR_WAL_INVALID_ARGUMENT');
+  const wal = await openWalOn(new MemoryDirectory(), { fsync: 'off', lanes: 1 });
+  await wal.close();
+});
 
 test('a memory directory counts its writes and syncs', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   directory.create({ sync: true });
   const file = directory.open('a', 'create');
   file.write([bytes('x'), bytes('y')], 0);

@@ -35,7 +35,7 @@ async function commitsOf(directory: MemoryDirectory): Promise<unknown[]> {
 
 /** A log with everything the format has but voids: two files and incarnations, a jumbo, sizes, a mark, a torn tail. */
 async function writeCorpus(): Promise<MemoryDirectory> {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const image = (value: number): Uint8Array => new Uint8Array(512).fill(value);
   const first = await openWalOn(directory, SETTINGS);
   const writer = first.connect();
@@ -55,7 +55,7 @@ async function writeCorpus(): Promise<MemoryDirectory> {
 
 /** Puts files into a directory in memory. */
 function load(folder: string): MemoryDirectory {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   directory.create({ sync: false });
   for (const name of readdirSync(folder).filter((each) => each !== 'expected.json')) {
     const file = directory.open(name, 'create');

@@ -51,7 +51,7 @@ test('N14: one thread, a flusher on its own thread, and memory give the same log
   await fc.assert(
     fc.asyncProperty(commits, async (workload) => {
       await inTemporaryDirectory(async (path) => {
-        const memory = new MemoryDirectory();
+        const memory = new MemoryDirectory({ pretendSync: true });
         const inline: Directory = new NodeDirectory(join(path, 'inline-wal'));
         await run(await openWalOn(memory, SETTINGS), workload);
         await run(await openWalOn(inline, SETTINGS), workload);

@@ -57,7 +57,7 @@ function apply(model: Map<number, number>, spec: CommitSpec): void {
 }
 
 async function build(steps: readonly Step[]): Promise<{ directory: MemoryDirectory; commits: CommitSpec[] }> {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   let builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
   const commits: CommitSpec[] = [];
   for (const one of steps) {

@@ -10,7 +10,7 @@ import { LOG_ID, transcript } from './log-builder.js';
 
 /** An empty directory with a name for messages. */
 export function emptyDirectory(name: string): MemoryDirectory {
-  const directory = new MemoryDirectory(`${name}:`);
+  const directory = new MemoryDirectory({ path: `${name}:`, pretendSync: true });
   directory.create({ sync: true });
   return directory;
 }

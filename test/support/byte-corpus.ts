@@ -90,7 +90,7 @@ export interface Corpus {
  *   the log tells of
  */
 export async function makeByteCorpus(isClosed: boolean): Promise<Corpus> {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const first = await Rig.open({ ...rigOptions, directory });
   // An earlier life of several files: they become spares, and from there on files are recycled.
   for (let value = 1; value <= 20; value += 1) write(first, onePage(value, value), onePage(value + 100, 30 + value));
@@ -218,7 +218,7 @@ function unitsOfSegments(directory: Directory, part: LogScan['chain']['files'][n
 
 /** A copy that can be damaged. */
 export function fork(directory: Directory): MemoryDirectory {
-  const copy = new MemoryDirectory();
+  const copy = new MemoryDirectory({ pretendSync: true });
   copyDirectory(directory, copy);
   return copy;
 }

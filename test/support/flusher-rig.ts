@@ -133,7 +133,7 @@ export class Rig {
   }
 
   static async open(options: RigOptions = {}): Promise<Rig> {
-    const directory = options.directory ?? new MemoryDirectory();
+    const directory = options.directory ?? new MemoryDirectory({ pretendSync: true });
     const { logFileBytes = 65_536, maxLogBytes, logId } = options;
     const sync = options.settings?.fsync !== 'off';
     const settings = { logFileBytes, maxLogBytes, sync, pageBytes: PAGE_BYTES, logId };

@@ -20,7 +20,7 @@ export async function readLog(directory: Directory): Promise<{ lines: string[]; 
 
 /** Three files of two incarnations, everything synced and known to be. */
 export async function corpus(): Promise<{ directory: MemoryDirectory; builder: LogBuilder; lines: string[] }> {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory, { fileBytes: FILE_BYTES })
     .start()
     .epoch(pages(1, 1), pages(2, 2))
@@ -36,7 +36,7 @@ export async function corpus(): Promise<{ directory: MemoryDirectory; builder: L
 }
 
 export function fork(directory: Directory): MemoryDirectory {
-  const copy = new MemoryDirectory();
+  const copy = new MemoryDirectory({ pretendSync: true });
   copyDirectory(directory, copy);
   return copy;
 }

@@ -21,7 +21,7 @@ const { openWalOn } = await import('../../src/testing.js');
 const { recoverDirectory } = await import('../../src/recovery/recover.js');
 const { crc32c } = await import('../../src/base/checksum.js');
 
-const directory = new MemoryDirectory();
+const directory = new MemoryDirectory({ pretendSync: true });
 const wal = await openWalOn(directory, { logFileBytes: 65_536 });
 const pages = [{ pageNumber: 1, image: new Uint8Array(4096).fill(3) }];
 await wal.connect().append({ txnId: 1, pages }).durable();

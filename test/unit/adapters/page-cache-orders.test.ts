@@ -21,7 +21,7 @@ afterEach(async () => {
 
 async function attached() {
   const settings = { lanes: 1, laneBytes: 8192, pageSize: PAGE_BYTES, logFileBytes: 65_536, ticker: false };
-  const wal = await openWalOn(new MemoryDirectory(), settings);
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), settings);
   opened.push(wal);
   const done: string[] = [];
   const hooks = { onWrite: (): void => undefined, onSync: (): void => undefined };

@@ -34,9 +34,9 @@ function closedLog(log: ArchivePlace['log']): ArchivePlace['log'] {
 }
 
 function memoryPlace(): ArchivePlace {
-  const archive = new MemoryDirectory('archive:');
+  const archive = new MemoryDirectory({ path: 'archive:', pretendSync: true });
   archive.create({ sync: true });
-  return apart(closedLog(new MemoryDirectory('log:')), archive);
+  return apart(closedLog(new MemoryDirectory({ path: 'log:', pretendSync: true })), archive);
 }
 
 const file = { name: FIRST, endSeq: 3 };
@@ -87,7 +87,7 @@ describe('a copy', () => {
   test('is synced before it has its name, and the name before the file may be let go (A4)', () => {
     const archive = new SimulatedDirectory();
     archive.create({ sync: true });
-    archiveLogFile(apart(closedLog(new MemoryDirectory()), archive), file, 'copy');
+    archiveLogFile(apart(closedLog(new MemoryDirectory({ pretendSync: true })), archive), file, 'copy');
     const steps = archive.done.map((step) => step.replace(ARCHIVED, 'F').replace(ARCHIVED, 'F'));
     expect(steps.filter((step) => !/^(open|write|close)/.test(step))).toEqual([
       'createDirectory',
@@ -107,7 +107,7 @@ describe('a copy', () => {
   ] as const)('that fails at $on with $errno is $code, takes no room, and is made by the next attempt', (fault) => {
     const archive = new SimulatedDirectory();
     archive.create({ sync: true });
-    const place = apart(closedLog(new MemoryDirectory()), archive);
+    const place = apart(closedLog(new MemoryDirectory({ pretendSync: true })), archive);
     archive.fail({ on: fault.on, errno: fault.errno, times: 1 });
     expect(() => archiveLogFile(place, file, 'copy')).toThrow(expect.objectContaining({ code: fault.code }));
     if (fault.on === 'write' || fault.on === 'sync') expect(archive.list()).toEqual([]);
@@ -125,11 +125,11 @@ function isWhole(directory: ArchivePlace['log'], name: string): boolean {
   return true;
 }
 
-const EXPECTED = readFile(closedLog(new MemoryDirectory()), FIRST).slice(0, USED_BYTES);
+const EXPECTED = readFile(closedLog(new MemoryDirectory({ pretendSync: true })), FIRST).slice(0, USED_BYTES);
 
 describe('a crash at every operation', () => {
   test('of a copy leaves a whole copy or none, and doing it again makes one', () => {
-    const log = closedLog(new MemoryDirectory());
+    const log = closedLog(new MemoryDirectory({ pretendSync: true }));
     const archive = new SimulatedDirectory();
     archive.create({ sync: true });
     const points: CrashPoint[] = [];

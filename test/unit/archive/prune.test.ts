@@ -10,8 +10,11 @@ import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js'
 import { LogBuilder, pages } from '../../support/log-builder.js';
 
 /** Files 1 to `count`, each with the commit of its number: 8 KiB each. */
-function archiveOf(count: number, archive: MemoryDirectory | SimulatedDirectory = new MemoryDirectory()) {
-  const log = new MemoryDirectory();
+function archiveOf(
+  count: number,
+  archive: MemoryDirectory | SimulatedDirectory = new MemoryDirectory({ pretendSync: true }),
+) {
+  const log = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(log).start();
   archive.create({ sync: true });
   for (let number = 1; number <= count; number += 1) {

@@ -121,7 +121,7 @@ describe('a close', () => {
 });
 
 test('I8: a commit between the last look and the sleep is not slept through', async () => {
-  const wal = await openWalOn(new MemoryDirectory(), OPTIONS);
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), OPTIONS);
   const control = new Control(wal.handle.control);
   const sleepIndex = indexOf(() => control.flusherSleep.store(SLEEP.awake));
   const writer = wal.connect();
@@ -173,7 +173,7 @@ describe('a checkpoint', () => {
   });
 
   test('a checkpoint record calls nothing synced that is not', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const wal = await openWalOn(directory, { ...OPTIONS, ticker: true, epochIntervalMs: 10_000, fsync: 'normal' });
     const writer = wal.connect();
     writer.append(bytes(10));

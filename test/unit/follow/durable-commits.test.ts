@@ -12,7 +12,7 @@ let directory: MemoryDirectory;
 let wal: Wal;
 
 async function open(options: OpenOptions = {}): Promise<void> {
-  directory = new MemoryDirectory();
+  directory = new MemoryDirectory({ pretendSync: true });
   wal = await openWalOn(directory, { pageSize: PAGE_BYTES, logFileBytes: 65_536, ticker: false, ...options });
 }
 

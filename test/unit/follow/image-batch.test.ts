@@ -21,7 +21,7 @@ interface Place {
 }
 
 // Two files in which no two places of an image are alike.
-const directory = new MemoryDirectory();
+const directory = new MemoryDirectory({ pretendSync: true });
 directory.create({ sync: false });
 for (const fileNumber of [7, 8]) {
   const words = new Uint32Array(FILE_BYTES / 4).map((_, index) => index * 2 + fileNumber);

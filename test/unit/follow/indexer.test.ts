@@ -22,7 +22,7 @@ function valueAt(index: VersionIndex, reader: LogReader, page: number, asOf: num
 }
 
 test('every image is found as of every commit, over files and lanes', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory, { fileBytes: 32 * 1024, lanes: 3 }).start();
   for (let epoch = 0; epoch < 30; epoch += 1) {
     const [a, b, c] = [epoch * 3 + 1, epoch * 3 + 2, epoch * 3 + 3];
@@ -47,7 +47,7 @@ test('every image is found as of every commit, over files and lanes', () => {
 });
 
 test('of one commit the last image of a page counts', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory).start().epoch(pages(1, 1, 2, 2, 1, 3));
   const index = VersionIndex.create({ versionsMax: 8 });
   new Indexer(directory, index).catchUp(1);
@@ -56,7 +56,7 @@ test('of one commit the last image of a page counts', () => {
 });
 
 test('a size that shrinks is a cut, of its space, and one that grows is none', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory, { lanes: 1 }).start();
   log.epoch({ dbSizePages: 9, ...pages(9, 1) }, { dbSizePages: 12 }, { dbSizePages: 4 }, { dbSizePages: 12 });
   log.epoch({ sizes: [{ space: 3, pages: 5 }] }, { sizes: [{ space: 3, pages: 2 }] });
@@ -75,7 +75,7 @@ test('a size that shrinks is a cut, of its space, and one that grows is none', (
 });
 
 test('a full index stops the indexer within a commit, and nothing is left out or comes twice', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory, { lanes: 2 }).start();
   for (let epoch = 1; epoch <= 6; epoch += 1) log.epoch(pages(1, epoch, 2, epoch, 3, epoch), pages(4, epoch));
   const index = VersionIndex.create({ versionsMax: 4 });
@@ -103,7 +103,7 @@ test('a full index stops the indexer within a commit, and nothing is left out or
 });
 
 test('a commit with more images than the index holds is refused by name', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory).start().epoch(pages(1, 1), pages(1, 1, 2, 2, 3, 3));
   const index = VersionIndex.create({ versionsMax: 2 });
   const indexer = new Indexer(directory, index);
@@ -119,7 +119,7 @@ test('a commit with more images than the index holds is refused by name', () => 
 });
 
 test('indexing begins behind a sequence, in the middle of an epoch too', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory).start().epoch(pages(1, 1), pages(2, 2), pages(3, 3)).epoch(pages(1, 4));
   const index = VersionIndex.create({ versionsMax: 8, indexedThrough: 2 });
   new Indexer(directory, index).catchUp(2);
@@ -127,7 +127,7 @@ test('indexing begins behind a sequence, in the middle of an epoch too', () => {
 });
 
 test('an image whose file is gone is damage while its version is live, and none behind', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1));
   const reader = new LogReader(directory);
   directory.remove(log.name);

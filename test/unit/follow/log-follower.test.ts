@@ -36,7 +36,7 @@ function upTo(last: number, first = 1): number[] {
 }
 
 test('an empty log has nothing, and what is started later is followed', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const follower = new LogFollower(directory);
   expect(follower.next(5)).toBeUndefined();
   new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(2, 2), pages(3, 3));
@@ -44,7 +44,7 @@ test('an empty log has nothing, and what is started later is followed', () => {
 });
 
 test('only what is durable is handed out, and each epoch once', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(2, 2));
   const follower = new LogFollower(directory);
   expect(seqsThrough(follower, 1)).toEqual([1]);
@@ -75,7 +75,7 @@ test('segments follow each other over marks, rotations and files of their own si
 });
 
 test('following begins in the middle, with the epoch that holds the sequence', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start();
   for (let epoch = 1; epoch <= 12; epoch += 1) {
     log.epoch(pages(1, epoch), pages(2, epoch)).mark();
@@ -97,7 +97,7 @@ async function reopened(directory: Directory): Promise<LogBuilder> {
 }
 
 test('what a new incarnation supersedes is not handed out, by a follower that was there before or comes later', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(1, 2)).sync().mark();
   log.epoch(pages(1, 3), pages(1, 4)).mark().epoch(pages(1, 5));
   const before = new LogFollower(directory);
@@ -120,7 +120,7 @@ test('what a new incarnation supersedes is not handed out, by a follower that wa
 });
 
 test('epochs that a log started anew supersedes are not handed out', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(1, 2)).epoch(pages(1, 3));
   const anew = new LogBuilder(directory);
   Object.assign(anew, { incarnation: 2, fileNumber: 2 });
@@ -133,7 +133,7 @@ test('epochs that a log started anew supersedes are not handed out', () => {
 });
 
 test('a follower behind a mark goes on in a file that starts in front of it', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).sync().mark().mark();
   const follower = new LogFollower(directory);
   expect(seqsThrough(follower, 1)).toEqual([1]);
@@ -176,7 +176,7 @@ test('a file that is taken away is read to its end, and what went with it is mis
 });
 
 test('a durable epoch that is not there is damage while its file is, and no end of the log', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).epoch(pages(1, 2)).epoch(pages(1, 3));
   flip(directory, log.name, log.segments[1]!.offset + 30);
   const follower = new LogFollower(directory);
@@ -186,7 +186,7 @@ test('a durable epoch that is not there is damage while its file is, and no end 
 });
 
 test('files that a crash brought back are passed over, and asked for they are not there', () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start().epoch(pages(1, 1)).rotate().epoch(pages(1, 2)).rotate();
   log.epoch(pages(1, 3)).rotate().epoch(pages(1, 4)).checkpoint(3, 3);
   directory.remove('0000000000000002.wal');
@@ -195,7 +195,7 @@ test('files that a crash brought back are passed over, and asked for they are no
 });
 
 test('R6: what is synced is what the newest incarnation says, in headers, marks and its checkpoint', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = new LogBuilder(directory).start();
   const follower = new LogFollower(directory);
   expect(follower.syncedThrough()).toBe(0);

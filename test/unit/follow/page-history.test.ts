@@ -26,7 +26,11 @@ async function letGo(wal: Wal, throughSeq: number): Promise<void> {
 
 test(`pages are what they were as of any commit in the log (seed ${SEED})`, async () => {
   const random = seeded(SEED);
-  const wal = await openWalOn(new MemoryDirectory(), { pageSize: PAGE_BYTES, logFileBytes: 65_536, ticker: false });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), {
+    pageSize: PAGE_BYTES,
+    logFileBytes: 65_536,
+    ticker: false,
+  });
   /** What a reader of the log alone knows of each page after each commit: a value, or nothing. */
   const states: ReadonlyMap<number, number>[] = [new Map()];
   for (let round = 0; round < 6; round += 1) {
@@ -64,7 +68,7 @@ test(`pages are what they were as of any commit in the log (seed ${SEED})`, asyn
 });
 
 test('more images than the index has room for at first are all found', async () => {
-  const wal = await openWalOn(new MemoryDirectory(), { pageSize: PAGE_BYTES, ticker: false });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), { pageSize: PAGE_BYTES, ticker: false });
   const image = new Uint8Array(PAGE_BYTES).fill(5);
   for (let first = 1; first <= 10_000; first += 500) {
     wal.connect().append({ pages: Array.from({ length: 500 }, (_, index) => ({ pageNumber: first + index, image })) });
@@ -76,7 +80,11 @@ test('more images than the index has room for at first are all found', async () 
 });
 
 test('what the log cannot tell is said by name', async () => {
-  const wal = await openWalOn(new MemoryDirectory(), { pageSize: PAGE_BYTES, logFileBytes: 65_536, ticker: false });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), {
+    pageSize: PAGE_BYTES,
+    logFileBytes: 65_536,
+    ticker: false,
+  });
   const image = new Uint8Array(PAGE_BYTES).fill(5);
   for (let seq = 1; seq <= 300; seq += 1) {
     wal.connect().append({ pages: [{ pageNumber: seq, image }] });

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 async function open(options: OpenOptions = {}): Promise<Wal> {
   const settings = { lanes: 2, laneBytes: 2 ** 20, pageSize: 512, logFileBytes: 2 ** 20, ticker: false };
-  const wal = await openWalOn(new MemoryDirectory(), { ...settings, ...options });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), { ...settings, ...options });
   opened.push(wal);
   return wal;
 }

@@ -17,7 +17,7 @@ const FILE_BYTES = 65_536;
 const options = { pageSize: 512, logFileBytes: FILE_BYTES, ticker: false } as const;
 
 test('R4: a checkpoint within a file does not forget the files that an earlier one let go', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const wal = await openWalOn(directory, options);
   const writer = wal.connect();
   const append = async (): Promise<number> => {
@@ -41,7 +41,7 @@ test('R4: a checkpoint within a file does not forget the files that an earlier o
 });
 
 test('R9: a log taken up again behind its checkpoint is found, although its end was at a later epoch than the record', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const settings = { logFileBytes: FILE_BYTES, sync: true } as const;
   // As under policy off: the record became durable, and the commits that it covers, but for the first three, did not.
   new LogBuilder(directory, { fileBytes: FILE_BYTES })
@@ -60,7 +60,7 @@ test('R9: a log taken up again behind its checkpoint is found, although its end 
 });
 
 test('R4: files that hold nothing above the checkpoint may go, whatever epoch its record names', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
     .start()
     .epoch(pages(1, 1))

@@ -60,7 +60,7 @@ describe('R2: damage to synced bytes', () => {
 
 describe('R5: an unsynced tail', () => {
   test('cut anywhere keeps a prefix and is no damage', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
     builder.epoch(pages(1, 1)).epoch(pages(2, 2), pages(3, 3)).epoch(pages(4, 4));
     const { lines } = await readLog(directory);
@@ -74,7 +74,7 @@ describe('R5: an unsynced tail', () => {
   });
 
   test('of which any sectors are lost keeps a prefix and is no damage (F01, F04)', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
     builder.epoch(pages(1, 1)).epoch(pages(2, 2), pages(3, 3)).epoch(pages(4, 4));
     const { lines } = await readLog(directory);
@@ -95,7 +95,7 @@ describe('R5: an unsynced tail', () => {
   });
 
   test('torn with whole epochs behind it ends at the hole, and counts what it dropped', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
       .start()
       .epoch(pages(1, 1))
@@ -110,7 +110,7 @@ describe('R5: an unsynced tail', () => {
 
 describe('R6: what was synced is known from anywhere behind a hole', () => {
   test('a whole segment behind the hole that calls it synced makes it damage', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
     builder.epoch(pages(1, 1)).epoch(pages(2, 2)).sync().epoch(pages(3, 3));
     for (const at of [0, 200]) {
@@ -121,7 +121,7 @@ describe('R6: what was synced is known from anywhere behind a hole', () => {
   });
 
   test('so does the checkpoint record of the same incarnation, and one of an older incarnation does not', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
       .start()
       .epoch(pages(1, 1))
@@ -201,7 +201,7 @@ describe('R4: files', () => {
   });
 
   test('one file without a header is an empty log, and so is an empty directory', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     expect((await readLog(directory)).lines).toEqual([]);
     directory.create({ sync: false });
     directory.open('0000000000000001.wal', 'create').close();
@@ -211,7 +211,7 @@ describe('R4: files', () => {
   });
 
   test('below the checkpoint may be missing, and nothing else may', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start().epoch(pages(1, 1)).sync().rotate();
     builder.epoch(pages(2, 2)).sync().rotate().epoch(pages(3, 3)).sync().checkpoint(2, 2);
     for (const gone of [[1], [2], [1, 2]]) {
@@ -228,7 +228,7 @@ describe('R4: files', () => {
   });
 
   test('R5: holes below the checkpoint that nobody called synced are no damage, also once the log was opened', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
     builder.epoch(pages(1, 1)).rotate().epoch(pages(2, 2)).rotate().checkpoint(2, 2);
     for (const { name } of builder.segments) flip(directory, name, 4096 + 200);
@@ -239,7 +239,7 @@ describe('R4: files', () => {
   });
 
   test('below the checkpoint it is moved aside by stop, and the next opening finds none', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
     builder.epoch(pages(1, 1)).sync().rotate().epoch(pages(2, 2)).sync().rotate().checkpoint(2, 2);
     const { name } = builder.segments[0]!;
@@ -251,7 +251,7 @@ describe('R4: files', () => {
   });
 
   test('a checkpoint without any log file, or of a newer incarnation, is a gap', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
       .start()
       .epoch(pages(1, 1))
@@ -268,7 +268,7 @@ describe('R4: files', () => {
 
 describe('R8: stale bytes', () => {
   test('of a recycled file behind the end are no part of the log, at any segment boundary (F17)', async () => {
-    const old = new MemoryDirectory();
+    const old = new MemoryDirectory({ pretendSync: true });
     const stale = new LogBuilder(old, { fileBytes: FILE_BYTES }).start();
     for (let value = 1; value <= 6; value += 1) stale.epoch(pages(value, value));
     const leftovers = readFile(old, stale.name).slice(4096);
@@ -292,7 +292,7 @@ describe('R8: stale bytes', () => {
   });
 
   test('of an opening that a power cut undid never go on with the next one', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES })
       .start()
       .epoch(pages(1, 1))
@@ -338,7 +338,7 @@ test('hostile lengths with right checksums are refused without being believed (F
 });
 
 test('salvage applies whole epochs behind a gap and lists it', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory, { fileBytes: FILE_BYTES }).start();
   builder.epoch(pages(1, 1)).epoch(pages(2, 2)).epoch(pages(3, 3)).rotate().sync().epoch(pages(4, 4));
   flip(directory, builder.segments[1]!.name, builder.segments[1]!.offset + 200);

@@ -22,7 +22,7 @@ const SETTINGS = { logFileBytes: FILE_BYTES, sync: true } as const;
 afterEach(() => void vi.restoreAllMocks());
 
 function log(): { directory: MemoryDirectory; builder: LogBuilder } {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   return { directory, builder: new LogBuilder(directory, { fileBytes: FILE_BYTES }).start() };
 }
 

@@ -26,7 +26,7 @@ function fourCommits(directory: Directory): LogBuilder {
 
 describe('a new log', () => {
   test('starts with file 1 of incarnation 1 at epoch 0', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const opened = await openLog(directory, SETTINGS);
     expect(opened).toMatchObject({
       incarnation: 1,
@@ -43,13 +43,13 @@ describe('a new log', () => {
 
   test('needs a page size', async () => {
     const { pageBytes: _, ...rest } = SETTINGS;
-    expect(await codeOf(openLog(new MemoryDirectory(), rest))).toBe('ERR_WAL_INVALID_ARGUMENT');
+    expect(await codeOf(openLog(new MemoryDirectory({ pretendSync: true }), rest))).toBe('ERR_WAL_INVALID_ARGUMENT');
   });
 });
 
 describe('an opened log', () => {
   test('holds every commit of the log before it, and goes on behind them', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     const opened = await openLog(directory, SETTINGS);
     expect(opened).toMatchObject({ incarnation: 2, fileNumber: 2, syncedThrough: 3 });
@@ -65,7 +65,7 @@ describe('an opened log', () => {
   });
 
   test('needs nothing of the older file but what was synced (F10)', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = fourCommits(directory);
     await openLog(directory, SETTINGS);
     cut(directory, builder.segments[1]!.name, builder.segments[1]!.offset);
@@ -73,7 +73,7 @@ describe('an opened log', () => {
   });
 
   test('without sync copies nothing and calls no sync', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     const before = directory.syncCount;
     const opened = await openLog(directory, { ...SETTINGS, sync: false });
@@ -88,7 +88,7 @@ describe('an opened log', () => {
   });
 
   test('is the same after many openings', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     for (let round = 0; round < 5; round += 1) await openLog(directory, SETTINGS);
     // The first file, the newest one, and two spares: files that hold nothing any more do not pile up.
@@ -98,14 +98,14 @@ describe('an opened log', () => {
   });
 
   test('refuses another page size and names both', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     expect(await codeOf(openLog(directory, { ...SETTINGS, pageBytes: 4096 }))).toBe('ERR_WAL_INVALID_ARGUMENT');
     expect(directory.list()).toHaveLength(1);
   });
 
   test('takes a spare instead of making a file', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     const spare = directory.open('spare-0003.wal', 'create');
     spare.write([new Uint8Array(64 * 1024).fill(0xaa)], 0);
@@ -117,7 +117,7 @@ describe('an opened log', () => {
   });
 
   test('makes the file as large as the tail needs', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const big = { pages: Array.from({ length: 60 }, (_, index) => ({ pageNumber: index + 1, image: image(index) })) };
     new LogBuilder(directory).start().epoch(big).epoch(big);
     const opened = await openLog(directory, { ...SETTINGS, logFileBytes: 8192 });
@@ -126,7 +126,7 @@ describe('an opened log', () => {
   });
 
   test('removes what was left unfinished', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     directory.open('0000000000000002.wal.new', 'create').close();
     await openLog(directory, SETTINGS);
@@ -136,7 +136,7 @@ describe('an opened log', () => {
 
 describe('damage', () => {
   test('fails by default and changes nothing (R2)', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = fourCommits(directory);
     flip(directory, builder.segments[0]!.name, builder.segments[0]!.offset + 200);
     expect(await codeOf(openLog(directory, SETTINGS))).toBe('ERR_WAL_CORRUPT');
@@ -144,7 +144,7 @@ describe('damage', () => {
   });
 
   test('with stop keeps the proven prefix and the discarded bytes aside', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const builder = fourCommits(directory).sync().epoch(pages(5, 5)).rotate().sync().epoch(pages(6, 6));
     flip(directory, builder.segments[2]!.name, builder.segments[2]!.offset + 200);
     const opened = await openLog(directory, { ...SETTINGS, onDamage: 'stop' });
@@ -164,7 +164,7 @@ describe('damage', () => {
 });
 
 test('R6: a scan beside a running writer takes nothing for damage', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory, { fileBytes: 256 * 1024 })
     .start()
     .epoch(pages(1, 1))
@@ -217,7 +217,7 @@ describe('on a full disk', () => {
   }
 
   test.each([64, 32])('a spare of %i KiB is enough to open', async (spareKiB) => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     const spare = directory.open('spare-0000.wal', 'create');
     spare.truncate(spareKiB * 1024);
@@ -228,7 +228,7 @@ describe('on a full disk', () => {
   });
 
   test('without a spare nothing is left behind', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     fourCommits(directory);
     expect(await codeOf(openLog(full(directory), SETTINGS))).toBe('ERR_WAL_STORAGE_FULL');
     expect(directory.list()).toEqual(['0000000000000001.wal']);

@@ -17,7 +17,7 @@ import { type CommitSpec, image, LogBuilder, PAGE_BYTES, pages, readFile } from 
 const MEMORIES = [1, 3600, undefined] as const;
 
 function logOf(...epochs: readonly (readonly CommitSpec[])[]): MemoryDirectory {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const builder = new LogBuilder(directory).start();
   for (const commits of epochs) builder.epoch(...commits);
   return directory;

@@ -12,7 +12,7 @@ import { codeOf, copyDirectory, cut, flip, LogBuilder, pages } from '../../suppo
 import { halfSynced, LINES as OPENED_LINES, SETTINGS } from '../../support/opening-crash.js';
 import { syncAll } from '../../support/simulated-disk.js';
 
-const NONE = new MemoryDirectory('nothing:');
+const NONE = new MemoryDirectory({ path: 'nothing:', pretendSync: true });
 const COMMITS = 8;
 const LINES = Array.from({ length: COMMITS }, (_, index) => `${index + 1} p0.1=${index + 1}`);
 
@@ -86,7 +86,7 @@ describe('commits 1 to k', () => {
     const lines = [...OPENED_LINES];
     for (let round = 1; round <= 3; round += 1) {
       // Before the opening the newest file is a closed one, too: its incarnation is over.
-      copyDirectory(log, new MemoryDirectory());
+      copyDirectory(log, new MemoryDirectory({ pretendSync: true }));
       const opened = await openLog(log, SETTINGS);
       archiveClosed(log, archive);
       const builder = LogBuilder.resume(log, opened, { fileBytes: opened.fileBytes });
@@ -126,7 +126,7 @@ describe('two files with one number and incarnation', () => {
   test('count as the longer one: the other was copied while it was written', async () => {
     const log = emptyDirectory('log');
     const builder = new LogBuilder(log).start().epoch(pages(1, 1)).epoch(pages(1, 2)).sync();
-    const early = new MemoryDirectory('early:');
+    const early = new MemoryDirectory({ path: 'early:', pretendSync: true });
     copyDirectory(log, early);
     builder.epoch(pages(1, 3)).sync().mark().rotate();
     const archive = archiveClosed(log);

@@ -37,7 +37,7 @@ function segmentFile(
   change?: Change,
   lanes = 2,
 ): { directory: MemoryDirectory; header: CheckedHeader } {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   directory.create({ sync: false });
   const file = directory.open('x', 'create');
   file.write(

@@ -7,7 +7,7 @@ import { MemoryDirectory } from '../../../src/testing.js';
 import { after, apply, openOn, PAGE_BYTES, pictureNow, pictureOf } from '../../support/store-workload.js';
 
 async function storeOf(pages = 3, options = {}) {
-  const disk = new MemoryDirectory();
+  const disk = new MemoryDirectory({ pretendSync: true });
   const store = await openOn(disk, options);
   const fill = Object.fromEntries(Array.from({ length: pages }, (_, index) => [index + 1, index + 1]));
   await store.transaction((transaction) => apply(transaction, { sizePages: pages, fill }));

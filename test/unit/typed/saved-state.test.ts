@@ -10,7 +10,7 @@ import { STATE_HEADER } from '../../../src/typed/layout.js';
 let directory: MemoryDirectory;
 let log: TypedLog<number>;
 
-async function open(at = new MemoryDirectory()): Promise<void> {
+async function open(at = new MemoryDirectory({ pretendSync: true })): Promise<void> {
   directory = at;
   log = await openMemoryLog<number>({
     directory,
@@ -164,7 +164,7 @@ test('a state of another log, or of entries that this one lost, is not used', as
   await open();
   await write(10);
   await save();
-  const other = new MemoryDirectory();
+  const other = new MemoryDirectory({ pretendSync: true });
   const first = directory;
   await log.close();
   await open(other);

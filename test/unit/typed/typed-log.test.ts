@@ -21,7 +21,10 @@ const LOG: MemoryLogOptions<number> = { lanes: 2, laneBytes: 65_536, logFileByte
 let directory: MemoryDirectory;
 const opened: TypedLog<never>[] = [];
 
-async function open<E = number>(options: MemoryLogOptions<E> = {}, at = new MemoryDirectory()): Promise<TypedLog<E>> {
+async function open<E = number>(
+  options: MemoryLogOptions<E> = {},
+  at = new MemoryDirectory({ pretendSync: options.pretendSync }),
+): Promise<TypedLog<E>> {
   directory = at;
   const log = await openMemoryLog<E>({ ...(LOG as MemoryLogOptions<E>), ...options, directory });
   opened.push(log as unknown as TypedLog<never>);
@@ -106,7 +109,7 @@ describe('ids', () => {
   });
 
   test('have no gap where a writer died and left a void', async () => {
-    const memory = new MemoryDirectory();
+    const memory = new MemoryDirectory({ pretendSync: true });
     const entry = (id: number): CommitSpec => ({
       operations: [{ code: 1, bytes: new TextEncoder().encode(String(id)) }],
     });

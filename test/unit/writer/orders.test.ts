@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 async function open(options: OpenOptions = {}) {
-  const wal = await openWalOn(new MemoryDirectory(), { ...OPTIONS, ...options });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), { ...OPTIONS, ...options });
   opened.push(wal);
   const control = new Control(wal.handle.control, REAL);
   return { wal, writer: wal.connect(), control, lane: new Lane(0, wal.handle.lanes[0]!, REAL) };
