@@ -1,6 +1,6 @@
-// What was handed in and did not enter a lane yet, in the order in which it came. Bookkeeping for one thread: it touches no
-// shared memory, takes no lock and knows nothing of what it holds. For whoever
-// gathers what comes one by one before it enters a lane.
+// What was handed in and did not enter a lane yet, in the order in which it came. Bookkeeping for one thread: it
+// touches no shared memory, takes no lock and knows nothing of what it holds. For whoever gathers what comes one by
+// one before it enters a lane.
 
 import { invalidArgument } from '../base/errors.js';
 
@@ -152,7 +152,7 @@ export class LaneStager<T> {
     return batches;
   }
 
-  /** Forgets batches wherever they stand. Unknown ones, and those that are gone, are passed over. Returns how many went. */
+  /** Forgets batches wherever they stand; unknown ones, and those that are gone, are passed over. Returns how many. */
   discardBatchesForFlush(contexts: readonly BatchContext[]): number {
     return contexts.filter(({ lane, batchId }) => this.#lanes[lane]?.discard(batchId) === true).length;
   }

@@ -82,7 +82,8 @@ function created(make: () => Directory): Directory {
 /** Puts directories to the public contract, and to what only this package's own promise. */
 function contractOf(name: string, make: () => Directory, traits: DirectoryTraits = {}): void {
   describe(`${name}: a directory`, () => {
-    for (const check of directoryContract(make, traits)) test(check.name, check.run);
+    const checks = directoryContract(make, traits).map(({ name, run }) => [name, run] as const);
+    test.each(checks)('contract: %s', (_, run) => run());
 
     test.each(['', '.', '..', '../a', 'a/b', 'a\\b', 'a\0b'])(
       'takes %j for a bug, because it is no entry name',

@@ -113,7 +113,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: NODE,
     find: `  create: O_RDWR | O_CREAT | O_EXCL,`,
     replace: `  create: O_RDWR | O_CREAT,`,
-    killedBy: { file: CONTRACT, title: 'is created only where nothing is' },
+    killedBy: { file: CONTRACT, title: 'contract: has files that are created only where nothing is' },
   },
   {
     name: 'does not sync the name of a new page file',

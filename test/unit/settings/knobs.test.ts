@@ -27,14 +27,14 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function logOf(options: OpenOptions, directory = new MemoryDirectory()): Promise<Wal> {
+async function logOf(options: OpenOptions, directory = new MemoryDirectory({ pretendSync: true })): Promise<Wal> {
   const wal = await openWalOn(directory, { ...LOG, ...options });
   closers.push(() => wal.close());
   return wal;
 }
 
 async function storeOf(options: StoreOptions, pages = 8): Promise<{ store: PageStore; disk: MemoryDirectory }> {
-  const disk = new MemoryDirectory();
+  const disk = new MemoryDirectory({ pretendSync: true });
   const store = await openOn(disk, { ticker: true, ...options });
   closers.push(() => store.close());
   await store.transaction((transaction) => apply(transaction, { sizePages: pages }));
@@ -181,7 +181,7 @@ describe('a setting of a log', () => {
   });
 
   test('onDamage: a damaged log is refused, or opened with what is in front of the damage', async () => {
-    const directory = new MemoryDirectory();
+    const directory = new MemoryDirectory({ pretendSync: true });
     const first = await openWalOn(directory, LOG);
     for (let count = 0; count < 3; count += 1) await append(first, 100).durable();
     const { file: name, offset } = (await first.segments())[1]!;
