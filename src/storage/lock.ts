@@ -112,14 +112,7 @@ function loadNative(required: boolean): NativeLocks | undefined {
 
 /** @returns what gives the lock up */
 function lockNatively(path: string, own: LockHolder, native: NativeLocks): () => void {
-  const fd = openRegularFile(path, O_RDWR | O_CREAT);
-  let isOurs = false;
-  try {
-    isOurs = tryLock(native, fd, path);
-    if (!isOurs) throw lockedError(path, namedIn(readText(fd, path)));
-  } finally {
-    if (!isOurs) fs.closeSync(fd);
-  }
+  const fd = openAndLock(path, native);
   leaveText(fd, JSON.stringify(own));
   return () => {
     // First, or the next holder's text could be wiped.
@@ -127,6 +120,31 @@ function lockNatively(path: string, own: LockHolder, native: NativeLocks): () =>
     // Closing is what unlocks.
     attempt('close the file', path, () => fs.closeSync(fd));
   };
+}
+
+function openAndLock(path: string, native: NativeLocks): number {
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const fd = openRegularFile(path, O_RDWR | O_CREAT);
+    let isOurs = false;
+    try {
+      if (!tryLock(native, fd, path)) throw lockedError(path, namedIn(readText(fd, path)));
+      // Between the two the log may have been removed: then this lock is on a file that nobody else will ever open.
+      isOurs = isStillAt(path, fd);
+      if (isOurs) return fd;
+    } finally {
+      if (!isOurs) fs.closeSync(fd);
+    }
+  }
+  throw lockedError(path, undefined);
+}
+
+/** Whether the open file has that name. */
+function isStillAt(path: string, fd: number): boolean {
+  return attempt('look at the lock file', path, () => {
+    const here = fs.statSync(path, { throwIfNoEntry: false, bigint: true });
+    const opened = fs.fstatSync(fd, { bigint: true });
+    return here !== undefined && here.ino === opened.ino && here.dev === opened.dev;
+  });
 }
 
 function tryLock(native: NativeLocks, fd: number, path: string): boolean {

@@ -183,4 +183,11 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   ownText.trim();`,
     killedBy: { file: LOCK_TEST, title: 'of somebody else is not removed by a release' },
   },
+  {
+    name: 'locks a file that is no longer there',
+    file: LOCK,
+    find: `      isOurs = isStillAt(path, fd);`,
+    replace: `      isOurs = true;`,
+    killedBy: { file: 'test/unit/storage/lock.test.ts', title: 'F29: a lock on a file that was removed in between' },
+  },
 ];

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -80,6 +81,21 @@ function tryElsewhere(kind: LockKind): string {
 function deadPid(): number {
   return spawnSync(process.execPath, ['-e', '']).pid;
 }
+
+test('F29: a lock on a file that was removed in between excludes nobody, and is taken again', () => {
+  const native = createRequire(import.meta.url)('fs-native-extensions') as { tryLock(fd: number): boolean };
+  const path = join(root, LOCK);
+  const tryLock = vi.spyOn(native, 'tryLock');
+  tryLock.mockImplementationOnce((fd) => {
+    // The log is removed, and another process has begun a new one.
+    fs.rmSync(path);
+    fs.writeFileSync(path, '');
+    return fd > 0;
+  });
+  acquire('native');
+  expect(tryLock).toHaveBeenCalledTimes(2);
+  expect(tryElsewhere('native')).toBe('ERR_WAL_LOCKED');
+});
 
 describe.each(['native', 'pid-file'] as const)('the %s lock', (kind) => {
   test('says its kind', () => {
