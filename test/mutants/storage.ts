@@ -143,8 +143,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'F29: holds a lock that somebody else has',
     file: LOCK,
-    find: `    if (!isOurs) throw lockedError(path, namedIn(readText(fd, path)));`,
-    replace: `    isOurs = true;`,
+    find: `      if (!tryLock(native, fd, path)) throw`,
+    replace: `      if (!tryLock(native, fd, path) && path === '') throw`,
     killedBy: { file: LOCK_TEST, title: 'F29: a second open in another thread of the same process is refused' },
   },
   {
@@ -188,6 +188,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: LOCK,
     find: `      isOurs = isStillAt(path, fd);`,
     replace: `      isOurs = true;`,
-    killedBy: { file: 'test/unit/storage/lock.test.ts', title: 'F29: a lock on a file that was removed in between' },
+    killedBy: { file: LOCK_TEST, title: 'F29: a lock on a file that was removed in between' },
   },
 ];
