@@ -8,7 +8,7 @@ import { BENCHMARKS } from '../../bench/catalog.js';
 import type { Results } from '../../bench/result.js';
 import { ROWS } from '../../bench/rows.js';
 import { BENCHMARK_NAMES } from '../../src/cli/commands/bench.js';
-import { makeFolder, removeFolders, runCommand } from '../support/command-line.js';
+import { makeFolder, removeFolders, runProcess } from '../support/command-line.js';
 
 afterEach(removeFolders);
 
@@ -22,7 +22,7 @@ test('the help names every benchmark there is, and every row has one of them', (
 test('a quick benchmark writes results and a report, and prints the summary', async () => {
   const folder = makeFolder();
   const out = join(folder, 'out');
-  const ended = await runCommand(['bench', 'append', '--quick', '--out', out, '--dir', folder]);
+  const ended = await runProcess(['bench', 'append', '--quick', '--out', out, '--dir', folder]);
   expect({ status: ended.status, stderr: ended.stderr }).toEqual({ status: 0, stderr: 'append (0 s so far)\n' });
   expect(ended.stdout).toContain('copy + CRC32C');
   expect(ended.stdout).toContain(join(out, 'report.html'));
@@ -37,7 +37,7 @@ test('a quick benchmark writes results and a report, and prints the summary', as
 test('a folder for results that cannot be made is an error in one line, before anything is measured', async () => {
   const folder = makeFolder();
   writeFileSync(join(folder, 'file'), 'precious');
-  const { status, stdout, stderr } = await runCommand(['bench', 'append', '--out', join(folder, 'file')]);
+  const { status, stdout, stderr } = await runProcess(['bench', 'append', '--out', join(folder, 'file')]);
   expect([status, stdout]).toEqual([3, '']);
   expect(stderr).toMatch(/^lanewal: [^\n]+file[^\n]+\(ERR_WAL_IO\)\n$/);
   expect(readdirSync(folder)).toEqual(['file']);

@@ -15,6 +15,7 @@ import {
   removeFolders,
   runCommand,
   runJson,
+  runProcess,
   startCommand,
 } from '../support/command-line.js';
 import { readTrace, SerialReplay, tracePath } from '../support/traces.js';
@@ -112,7 +113,7 @@ test('with one writer a killed replay leaves a prefix', async () => {
 
 test('the demo passes, says so, and leaves nothing behind', async () => {
   const folder = makeFolder();
-  const { status, stdout, stderr } = await runCommand(['demo', '--dir', folder, '--seed', '11']);
+  const { status, stdout, stderr } = await runProcess(['demo', '--dir', folder, '--seed', '11']);
   expect([status, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/lost 0/);
   expect(stdout).toMatch(/PASS .*seed 11/);

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeFolder, removeFolders, runCommand } from '../support/command-line.js';
+import { makeFolder, removeFolders, runCommand, runProcess } from '../support/command-line.js';
 import { tracePath } from '../support/traces.js';
 
 afterEach(removeFolders);
@@ -25,6 +25,11 @@ async function expectRefused(args: readonly string[], names: string, code = 'ERR
   expect(stderr).toContain(names);
   expect(stderr).toContain(`(${code})`);
 }
+
+test('a process that is called wrongly ends with that status', async () => {
+  const { status, stdout, stderr } = await runProcess(['inspect']);
+  expect([status, stdout, stderr]).toEqual([2, '', expect.stringMatching(/^lanewal: [^\n]+\n$/)]);
+});
 
 describe('options', () => {
   test.each<[readonly string[], string]>([
@@ -175,7 +180,7 @@ describe('inputs', () => {
 
   test('recover without its page file is refused and makes none', async () => {
     const folder = makeFolder();
-    expect((await runCommand([...replay(folder, { '--stop-after': '9' }), '--no-checkpoint'])).status).toBe(0);
+    expect((await runProcess([...replay(folder, { '--stop-after': '9' }), '--no-checkpoint'])).status).toBe(0);
     const moved = join(folder, 'b.db');
     renameSync(join(folder, 'a.db-wal'), `${moved}-wal`);
     await expectRefused(['recover', moved], moved, 'ERR_WAL_NOT_FOUND');

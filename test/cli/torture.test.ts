@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { TortureTally } from '../../src/cli/torture/torture-run.js';
-import { makeFolder, removeFolders, runCommand, runJson, startCommand } from '../support/command-line.js';
+import { makeFolder, removeFolders, runCommand, runJson, runProcess, startCommand } from '../support/command-line.js';
 
 afterEach(removeFolders);
 
@@ -31,7 +31,7 @@ test('a torture loses nothing, says how many kills there were, and leaves nothin
 
 test('writers, spaces, policy and seed can be fixed, and it says so in words, too', async () => {
   const fixed = ['--writers', '2', '--spaces', '1', '--fsync', 'normal', '--seed', '5'];
-  const { status, stdout, stderr } = await runCommand(
+  const { status, stdout, stderr } = await runProcess(
     ['torture', '--cycles', '2', ...fixed, '--db', makeFolder()],
     VARIABLES,
   );
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')('a torture bites', () => {
     const preload = join(makeFolder(), 'lie.cjs');
     writeFileSync(preload, LIE);
     const args = ['torture', '--cycles', '50', '--db', makeFolder(), '--json'];
-    const { status, stdout } = await runCommand(args, { ...VARIABLES, NODE_OPTIONS: `--require ${preload}` });
+    const { status, stdout } = await runProcess(args, { ...VARIABLES, NODE_OPTIONS: `--require ${preload}` });
     const document = JSON.parse(stdout) as TortureDocument;
     expect([status, document.passed]).toEqual([1, false]);
     expect(document.lost).toBeGreaterThan(0);
