@@ -47,6 +47,26 @@ interface Attempt {
   drop(): void;
 }
 
+/** An attempt at what fits the lane. A class, because every append makes one: closures would be three more objects. */
+class LaneAttempt implements Attempt {
+  readonly isEncoded = false;
+  readonly commit: CheckedCommit;
+  readonly #laneWriter: LaneWriter;
+
+  constructor(laneWriter: LaneWriter, commit: CheckedCommit) {
+    this.#laneWriter = laneWriter;
+    this.commit = commit;
+  }
+
+  try(lockTimeoutMs: number): number | Refusal {
+    return this.#laneWriter.tryAppend(this.commit, lockTimeoutMs);
+  }
+
+  drop(): void {
+    // Nothing was handed to anybody.
+  }
+}
+
 /** Appends commits of one thread. Made by `wal.connect()` or `connectWal(handle)`; one per thread. */
 export class WalWriter {
   readonly #handle: WalHandle;
@@ -138,7 +158,8 @@ export class WalWriter {
     checkWaitBounds({ timeoutMs });
     const measured = this.#telemetry.begin();
     const attempt = this.#prepare(input);
-    const deadlineMs = monotonicMs() + timeoutMs;
+    // Known when it is needed: an append that finds space does not look at the clock.
+    let deadlineMs: number | undefined;
     let lockMs = LOCK_WAIT_MS;
     try {
       for (;;) {
@@ -147,7 +168,9 @@ export class WalWriter {
         if (typeof result === 'number') return this.#published(result, attempt, measured);
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
         if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);
-        const leftMs = deadlineMs - monotonicMs();
+        const nowMs = monotonicMs();
+        deadlineMs ??= nowMs + timeoutMs;
+        const leftMs = deadlineMs - nowMs;
         if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs);
         this.#askForSpace(result);
         if (measured !== undefined) measured.hasWaited = true;
@@ -216,10 +239,7 @@ export class WalWriter {
     const commit = checkCommit(input, this.#bounds);
     checkFrameSize(commit);
     const laneWriter = this.#laneWriter;
-    if (!laneWriter.isJumbo(commit.recordsBytes)) {
-      const drop = (): void => undefined;
-      return { commit, isEncoded: false, try: (lockMs) => laneWriter.tryAppend(commit, lockMs), drop };
-    }
+    if (!laneWriter.isJumbo(commit.recordsBytes)) return new LaneAttempt(laneWriter, commit);
     // What the header still needs, as it was when the bytes were encoded.
     const kept = { ...commit, pages: [...commit.pages], sizes: commit.sizes.map((size) => ({ ...size })) };
     // The buffer goes to the flusher before any reference to it can be published.

@@ -2,7 +2,7 @@
 // Fields are naturally aligned and rings are powers of two, so no single field is ever split by the wrap.
 
 import { assert } from '../base/assert.js';
-import { crc32c } from '../base/checksum.js';
+import { crc32c, crc32cOfWords, WORDS_BYTES_MAX } from '../base/checksum.js';
 import { writeU64 } from '../base/layout.js';
 
 /** A window of bytes with free-running positions. Not synchronised: whoever owns the range may use it. */
@@ -61,8 +61,13 @@ export class ByteRing {
     this.bytes.set(source.subarray(straight), 0);
   }
 
+  /** Zeroes a few bytes: a view to fill would cost more than the words. */
   zero(position: number, length: number): void {
-    for (const piece of this.pieces(position, length)) piece.fill(0);
+    const end = position + length;
+    let at = position;
+    for (; at < end && (at & 3) !== 0; at += 1) this.#view.setUint8(at & this.#mask, 0);
+    for (; at + 4 <= end; at += 4) this.#view.setUint32(at & this.#mask, 0, true);
+    for (; at < end; at += 1) this.#view.setUint8(at & this.#mask, 0);
   }
 
   /** The range as one view, or two where it wraps. */
@@ -77,6 +82,8 @@ export class ByteRing {
   crc(position: number, length: number, seed = 0): number {
     const index = position & this.#mask;
     const straight = this.bytes.length - index;
+    const isShort = length <= WORDS_BYTES_MAX && length % 4 === 0;
+    if (isShort && length <= straight) return crc32cOfWords(this.#view, index, length, seed);
     if (length <= straight) return crc32c(this.bytes.subarray(index, index + length), seed);
     return crc32c(this.bytes.subarray(0, length - straight), crc32c(this.bytes.subarray(index), seed));
   }

@@ -85,6 +85,8 @@ export class EntryLog<E> {
   readonly #writer: WalWriter;
   readonly #settings: EntrySettings;
   readonly #syncs: PendingSyncs;
+  /** One for all appends. */
+  readonly #idsOf = (seq: number, options: WaitOptions): Promise<EntryIds> => this.#ids(seq, options);
   #unasked = 0;
 
   /** @internal */
@@ -114,8 +116,11 @@ export class EntryLog<E> {
    *   appended then
    * Durability: none yet. Await `durable()` of the result, or use {@link appendDurable}.
    */
-  append(entry: E, options: EntryAppendOptions = {}): Appended {
-    return this.appendBatch([entry], options);
+  append(entry: E, options?: EntryAppendOptions): Appended {
+    if (options !== undefined) return this.appendBatch([entry], options);
+    // As most appends are: nothing to be copied but the entry.
+    const operations = [{ code: ENTRY_CODE, bytes: this.#encode(entry) }];
+    return this.#appended(this.#writer.append({ operations }), 1);
   }
 
   /**
@@ -221,7 +226,7 @@ export class EntryLog<E> {
       this.#unasked = 0;
       this.source.control.demandThrough(commit.seq);
     }
-    return new Appended(commit, count, (seq, options) => this.#ids(seq, options));
+    return new Appended(commit, count, this.#idsOf);
   }
 
   async #ids(seq: number, options: WaitOptions): Promise<EntryIds> {

@@ -110,4 +110,25 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
     replace: `return crc32c(this.bytes.subarray(index), crc32c(this.bytes.subarray(0, length - straight), seed));`,
     killedBy: { file: MEMORY_TEST, title: 'reads back what was written at every position, wrapped or not' },
   },
+  {
+    name: 'the checksum of bytes that are no whole words leaves the last of them out',
+    file: 'src/memory/byte-ring.ts',
+    find: `length <= WORDS_BYTES_MAX && length % 4 === 0;`,
+    replace: `length <= WORDS_BYTES_MAX;`,
+    killedBy: { file: MEMORY_TEST, title: 'reads back what was written at every position, wrapped or not' },
+  },
+  {
+    name: 'zeroes whole words and leaves the bytes behind them',
+    file: 'src/memory/byte-ring.ts',
+    find: `    for (; at < end; at += 1) this.#view.setUint8(at & this.#mask, 0);`,
+    replace: ``,
+    killedBy: { file: MEMORY_TEST, title: 'reads back what was written at every position, wrapped or not' },
+  },
+  {
+    name: 'the checksum of words begins each of them anew',
+    file: 'src/base/checksum.ts',
+    find: `crc = lookUp(tables, 0, view.getInt32(at, true) ^ crc);`,
+    replace: `crc = lookUp(tables, 0, view.getInt32(at, true));`,
+    killedBy: { file: 'test/unit/base/checksum.test.ts', title: 'words summed where they stand give the same' },
+  },
 ];

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { crc32c } from '../../../src/base/checksum.js';
+import { crc32c, crc32cOfWords, WORDS_BYTES_MAX } from '../../../src/base/checksum.js';
 
 const oracle = createRequire(import.meta.url)('crc-32/crc32c') as { buf(bytes: Uint8Array, seed: number): number };
 const patterned = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 31 + 7) & 0xff);
@@ -21,6 +21,18 @@ test('every length gives what the other library gives, in shared memory too', ()
     shared.set(bytes);
     const expected = oracle.buf(bytes, 0) >>> 0;
     expect([crc32c(bytes), crc32c(shared)]).toEqual([expected, expected]);
+  }
+});
+
+test('words summed where they stand give the same at every length, place and seed', () => {
+  const bytes = patterned(WORDS_BYTES_MAX + 16);
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  const view = new DataView(shared.buffer);
+  for (let length = 0; length <= WORDS_BYTES_MAX; length += 4) {
+    const [place, seed] = [length % 17, (length * 0x9e37_79b9) >>> 0];
+    const expected = oracle.buf(bytes.subarray(place, place + length), seed) >>> 0;
+    expect(crc32cOfWords(view, place, length, seed)).toBe(expected);
   }
 });
 
