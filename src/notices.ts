@@ -38,6 +38,9 @@ export function passOn(
     case 'mayGo':
       observers.ask(notice.files);
       return;
+    case 'rotated':
+      listeners.emit('rotated', notice.file);
+      return;
     case 'checkpointWanted':
       void attachments.checkpointDurable();
       listeners.emit('checkpointWanted', notice.reason);

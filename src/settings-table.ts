@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 
 /** When segments are synced; design/overview.md, "Policies". */
 export type FsyncPolicy = 'full' | 'normal' | 'off';
+/** How the files of the log are synced. */
+export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
 /** What opening does about damage to bytes recorded as synced; `salvage` is for recovery only. */
 export type DamagePolicy = 'fail' | 'stop';
 /** How a log file that is let go gets into the archive; design/retention.md. */
@@ -16,6 +18,7 @@ export interface Settings {
   readonly lanes: number;
   readonly laneBytes: number;
   readonly fsync: FsyncPolicy;
+  readonly syncMethod: SyncMethod;
   readonly epochIntervalMs: number;
   readonly maxFlushDelayMs: number;
   readonly maxParallelCommitBytes: number;
@@ -23,6 +26,8 @@ export interface Settings {
   readonly helperLaneBudget: number;
   readonly maxLogBytes: number;
   readonly logFileBytes: number;
+  readonly logFileAgeMs: number;
+  readonly spareFilesMax: number;
   readonly checkpointBytes: number;
   readonly appendTimeoutMs: number;
   readonly maxJumboBytes: number;
@@ -139,6 +144,16 @@ export const SETTINGS: readonly SettingRow[] = [
     fallback: fixed('full'),
   },
   {
+    name: 'syncMethod',
+    scope: 'log',
+    variable: 'LANEWAL_SYNC_METHOD',
+    unit: '',
+    defaultWords: 'fdatasync',
+    effect: 'How the flusher syncs: a call (fdatasync, fsync), or every write does (dsync: O_DSYNC, on Linux only).',
+    rule: { kind: 'choice', choices: ['fdatasync', 'fsync', 'dsync'] },
+    fallback: fixed('fdatasync'),
+  },
+  {
     name: 'epochIntervalMs',
     scope: 'log',
     variable: 'LANEWAL_EPOCH_MS',
@@ -209,6 +224,26 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'Size of a log file, at most a quarter of `maxLogBytes`. Larger epochs get a file of their own size.',
     rule: bytes(64 * KIB, 16 * GIB, isPageMultiple),
     fallback: ({ maxLogBytes }) => defaultFileBytes(maxLogBytes as number),
+  },
+  {
+    name: 'logFileAgeMs',
+    scope: 'log',
+    variable: 'LANEWAL_LOG_FILE_AGE_MS',
+    unit: 'ms',
+    defaultWords: '0',
+    effect: 'How long after its first commit a log file is left at the latest, full or not; 0 for no bound.',
+    rule: bytes(0, 2 ** 31 - 1),
+    fallback: fixed(0),
+  },
+  {
+    name: 'spareFilesMax',
+    scope: 'log',
+    variable: 'LANEWAL_SPARE_FILES_MAX',
+    unit: 'files',
+    defaultWords: '8',
+    effect: 'Log files kept to be used again when they are let go; the surplus is removed.',
+    rule: bytes(1, 65_535),
+    fallback: fixed(8),
   },
   {
     name: 'checkpointBytes',

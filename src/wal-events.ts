@@ -2,6 +2,7 @@
 
 import type { WalError } from './base/errors.js';
 import type { CheckpointReason } from './flusher/checkpoint-need.js';
+import type { LogFileInfo } from './flusher/messages.js';
 
 /** Events of an open log, with their arguments. */
 export interface WalEvents {
@@ -9,6 +10,8 @@ export interface WalEvents {
   stalled: [error: WalError];
   resumed: [];
   failed: [error: WalError];
+  /** The log has gone on in a new file; this one is closed, and may be archived. */
+  rotated: [file: LogFileInfo];
   /** Log files are held back, which is tried again and told once until `archiveResumed`; or a pruning failed. */
   archiveFailing: [error: WalError];
   archiveResumed: [];

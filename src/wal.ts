@@ -8,7 +8,7 @@ import { invalidArgument, WalError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
 import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
 import type { WaitOptions } from './epoch/mark-waiter.js';
-import { DurablePublication, type DurableRange } from './epoch/publication.js';
+import { type DurableRange, durablePublication, type Publication } from './epoch/publication.js';
 import { drainAtExit } from './exit.js';
 import type { FlushResult } from './flusher/flush-requests.js';
 import { type FlusherHost, isRefusedClose } from './flusher/flusher-host.js';
@@ -72,7 +72,7 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #host: FlusherHost;
   readonly #writer: WalWriter;
   readonly #hold = new EventLoopHold();
-  readonly #publication: DurablePublication;
+  readonly #publication: Publication<DurableRange>;
   readonly #attachments = new Attachments((error) => this.emit('checkpointFailed', error));
   readonly #observers: ReleaseObservers;
   readonly #stopDraining: () => void;
@@ -95,7 +95,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#host = running.host;
     this.#writer = running.writer;
     this.#observation = running.observation;
-    this.#publication = new DurablePublication(control);
+    this.#publication = durablePublication(control);
     this.#source = { directory: this.directory, control, writerId: running.writer.writerId };
     this.#history = new PageHistory(this.#source, settings.pageSize);
     this.#observers = new ReleaseObservers(running.host);
@@ -196,6 +196,11 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#isTicking = false;
     await this.flush();
     if (!this.#isTicking) await this.#hold.during(this.#host.setTicking(false));
+  }
+
+  /** Goes on in a new log file, if the current one holds anything. @throws {WalError} as a checkpoint */
+  rotate(): Promise<void> {
+    return this.#hold.during(this.#host.rotate());
   }
 
   /** The log files, oldest first, and who keeps each. */

@@ -1,5 +1,5 @@
-// Telling listeners about commits once they are durable, in order (features.md P20: certificate durable, then
-// publication).
+// Telling listeners about commits once a mark has passed them, in order: once they are durable (features.md P20:
+// certificate durable, then publication), or written.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../base/clock.js';
@@ -11,6 +11,8 @@ import { type Control, STATE } from './control.js';
  */
 const QUIET_MS = 1;
 
+type Mark = { readonly seq: Control['durableSeq']; readonly turn: Control['durableTurn'] };
+
 /** A range of commits that became durable: `firstSeq` to `lastSeq`, both inclusive. */
 export interface DurableRange {
   readonly firstSeq: number;
@@ -18,18 +20,36 @@ export interface DurableRange {
   readonly durableEpoch: number;
 }
 
-/** Follows the durable mark as long as somebody listens. Does not keep the process alive. */
-export class DurablePublication {
+/** Commits that were written: `firstSeq` to `lastSeq`, both inclusive. */
+export type WrittenRange = Pick<DurableRange, 'firstSeq' | 'lastSeq'>;
+
+/** Publishes what becomes durable. */
+export function durablePublication(control: Control): Publication<DurableRange> {
+  const { durableSeq: seq, durableTurn: turn, durableEpoch } = control;
+  return new Publication(control, { seq, turn }, (range) => ({ ...range, durableEpoch: durableEpoch.load() }));
+}
+
+/** Publishes what is written. */
+export function writtenPublication(control: Control): Publication<WrittenRange> {
+  return new Publication(control, { seq: control.writtenSeq, turn: control.writtenTurn }, (range) => range);
+}
+
+/** Follows a mark as long as somebody listens. Does not keep the process alive. */
+export class Publication<Range> {
   readonly #control: Control;
-  readonly #listeners = new Set<(range: DurableRange) => void>();
+  readonly #mark: Mark;
+  readonly #rangeOf: (range: WrittenRange) => Range;
+  readonly #listeners = new Set<(range: Range) => void>();
   #isFollowing = false;
 
-  constructor(control: Control) {
+  constructor(control: Control, mark: Mark, rangeOf: (range: WrittenRange) => Range) {
     this.#control = control;
+    this.#mark = mark;
+    this.#rangeOf = rangeOf;
   }
 
   /** Calls `listener` with each range from now on: contiguous, none twice. Returns how to stop. */
-  listen(listener: (range: DurableRange) => void): () => void {
+  listen(listener: (range: Range) => void): () => void {
     this.#listeners.add(listener);
     void this.#follow();
     return () => this.#listeners.delete(listener);
@@ -38,22 +58,22 @@ export class DurablePublication {
   async #follow(): Promise<void> {
     if (this.#isFollowing) return;
     this.#isFollowing = true;
-    const { durableSeq, durableEpoch, durableTurn } = this.#control;
-    let published = durableSeq.load();
+    const { seq, turn: markTurn } = this.#mark;
+    let published = seq.load();
     let toldMs = Number.NEGATIVE_INFINITY;
     while (this.#listeners.size > 0) {
       // I7: the turn before the mark, so that no move between the two is slept through.
-      const turn = durableTurn.load();
-      const lastSeq = durableSeq.load();
+      const turn = markTurn.load();
+      const lastSeq = seq.load();
       if (lastSeq > published) {
-        const range = { firstSeq: published + 1, lastSeq, durableEpoch: durableEpoch.load() };
+        const range = this.#rangeOf({ firstSeq: published + 1, lastSeq });
         published = lastSeq;
         toldMs = monotonicMs();
         for (const listener of this.#listeners) tell(listener, range);
       }
       const { state } = this.#control;
-      if ((state === STATE.failed || state === STATE.closed) && durableSeq.load() === published) break;
-      await durableTurn.waitAsync(turn);
+      if ((state === STATE.failed || state === STATE.closed) && seq.load() === published) break;
+      await markTurn.waitAsync(turn);
       // Nobody has to wake this thread meanwhile. It holds the event loop that long: the last range is still told.
       if (monotonicMs() - toldMs < QUIET_MS) await sleep(QUIET_MS);
     }
@@ -62,7 +82,7 @@ export class DurablePublication {
 }
 
 /** A listener that throws is an uncaught exception, as with any event; the others hear of the range all the same. */
-function tell(listener: (range: DurableRange) => void, range: DurableRange): void {
+function tell<Range>(listener: (range: Range) => void, range: Range): void {
   try {
     listener(range);
   } catch (thrown) {

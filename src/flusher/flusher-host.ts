@@ -84,6 +84,10 @@ export class FlusherHost {
     return (await this.#ask({ kind: 'files' })) as LogFileInfo[];
   }
 
+  async rotate(): Promise<void> {
+    await this.#ask({ kind: 'rotate' });
+  }
+
   async checkpoint(throughSeq: number): Promise<void> {
     await this.#ask({ kind: 'checkpoint', throughSeq });
   }

@@ -13,6 +13,7 @@ import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
 import { ArchiveHold, type ArchiveService } from './archive-hold.js';
 import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
+import { FileAge } from './file-age.js';
 import { FlushTelemetry } from './flush-telemetry.js';
 import { Flusher } from './flusher.js';
 import type { FlusherEvents } from './flusher-events.js';
@@ -52,6 +53,7 @@ export class FlusherThread {
   readonly #flusherLanes: FlusherLanes;
   readonly #log: LogWriter;
   readonly #spares: SparePool;
+  readonly #fileAge: FileAge;
   readonly #preallocator: Preallocator;
   readonly #flusher: Flusher;
   readonly #telemetry: FlushTelemetry;
@@ -94,14 +96,18 @@ export class FlusherThread {
       nextSeq,
       (records) => port.postMessage({ kind: 'traced', records } satisfies FlusherNotice),
     );
-    this.#spares = new SparePool(directory, settings.logFileBytes);
+    this.#spares = new SparePool(directory, settings.logFileBytes, settings.spareFilesMax);
+    this.#fileAge = new FileAge(settings.logFileAgeMs, nextSeq, () => this.#leaveFile());
     this.#log = new LogWriter(
       directory,
       start.logStart,
       this.#spares,
       { ...settings, sync },
       {
-        appended: (endSeq, bytes) => this.#wantCheckpoint(this.#need.appended(endSeq, bytes)),
+        appended: (endSeq, bytes) => {
+          this.#fileAge.appended(endSeq);
+          this.#wantCheckpoint(this.#need.appended(endSeq, bytes));
+        },
         rotated: (unfilledBytes) => this.#onRotated(unfilledBytes),
         synced: (tookMs, epoch, endSeq) => {
           this.#control.count('syncs');
@@ -147,6 +153,7 @@ export class FlusherThread {
     } catch (thrown) {
       this.#flusher.fail(toWalError(thrown, 'run the flusher'));
     }
+    this.#fileAge.end();
     // The reserve is finished even now: with it the log can be opened on a full disk.
     if (this.#spares.count === 0) await this.#spareBeingMade;
     await Promise.all([this.#preallocator.end(), this.#archive?.end()]);
@@ -298,6 +305,9 @@ export class FlusherThread {
   #onRotated(unfilledBytes: number): void {
     this.#control.count('rotations');
     this.#control.count('unfilledBytes', unfilledBytes);
+    this.#fileAge.left();
+    const [file] = this.#retention.files().slice(-2);
+    if (file !== undefined) this.#tell({ kind: 'rotated', file });
     this.#wantCheckpoint(this.#need.grown(this.#log.bytes));
     this.#archive?.look(this.#log.olderFiles);
     this.#orderSpare();

@@ -5,6 +5,7 @@ import type { WireError } from '../base/errors.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { TraceRecord } from '../observe/trace.js';
+import type { SyncMethod } from '../storage/node-directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import type { ArchiveStart } from './archive-hold.js';
 import type { CheckpointReason } from './checkpoint-need.js';
@@ -29,6 +30,9 @@ export interface FlusherStart {
     readonly logFileBytes: number;
     readonly maxLogBytes: number;
     readonly checkpointBytes: number;
+    readonly logFileAgeMs: number;
+    readonly spareFilesMax: number;
+    readonly syncMethod: SyncMethod;
   };
   readonly isTicking: boolean;
   /** Undefined for a log without an archive. */
@@ -59,6 +63,8 @@ export type FlusherNotice =
   /** What was done while somebody listens to the trace, in order. Owner only. */
   | { readonly kind: 'traced'; readonly records: readonly TraceRecord[] }
   | { readonly kind: 'checkpointWanted'; readonly reason: CheckpointReason }
+  /** The log has left a file for the next one. */
+  | { readonly kind: 'rotated'; readonly file: LogFileInfo }
   /** The observers are asked whether the files may go. */
   | { readonly kind: 'mayGo'; readonly files: readonly LogFileInfo[] }
   /** Log files are held back, or the archive could not be pruned. */

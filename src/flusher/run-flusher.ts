@@ -9,7 +9,8 @@ import { PreallocatorHost } from './preallocator.js';
 
 /** Runs a flusher over a directory of the file system until its log is closed or has failed. */
 export async function runFlusher(start: FlusherStart, port: MessagePort): Promise<void> {
-  const directory = new NodeDirectory(start.directoryPath);
+  const { fsync, syncMethod } = start.settings;
+  const directory = new NodeDirectory(start.directoryPath, fsync === 'off' ? {} : { syncMethod });
   const preallocator = new PreallocatorHost(start.directoryPath, start.workerUrls);
   await new FlusherThread(start, port, directory, preallocator, threadedArchive(start)).run();
 }

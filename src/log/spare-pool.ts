@@ -10,8 +10,8 @@ import { parseSpareFileName, spareFileName } from './names.js';
 
 /** Spares that are made ahead: one to take, and the reserve. */
 const SPARES_WANTED = 2;
-/** Spares kept when log files are recycled; the surplus is removed. Eight files of 64 MiB are 200 ms at disk speed. */
-const SPARES_KEPT = 8;
+/** Spares kept when log files are recycled, unless said otherwise: eight files of 64 MiB are 200 ms at disk speed. */
+export const SPARES_KEPT = 8;
 /** Names have four hexadecimal digits; behind the last they begin again. */
 const INDEX_COUNT = 0x1_0000;
 
@@ -19,14 +19,19 @@ const INDEX_COUNT = 0x1_0000;
 export class SparePool {
   readonly #directory: Directory;
   readonly #fileBytes: number;
+  readonly #keptMax: number;
   /** Oldest first. */
   readonly #indexes: number[];
   #indexNext: number;
   #isFilling = false;
 
-  /** @param fileBytes - size of a spare; larger ones, of another setting, are removed: they would not be counted */
-  constructor(directory: Directory, fileBytes: number) {
+  /**
+   * @param fileBytes - size of a spare; larger ones, of another setting, are removed: they would not be counted
+   * @param keptMax - spares kept when log files are recycled; the surplus is removed
+   */
+  constructor(directory: Directory, fileBytes: number, keptMax = SPARES_KEPT) {
     this.#directory = directory;
+    this.#keptMax = keptMax;
     this.#fileBytes = fileBytes;
     const present = directory
       .list()
@@ -98,7 +103,7 @@ export class SparePool {
    * crash, and must not have a new header under it (faults.md F07).
    */
   recycle(name: string, isFullSize: boolean): void {
-    if (isFullSize && this.#indexes.length < SPARES_KEPT) {
+    if (isFullSize && this.#indexes.length < this.#keptMax) {
       const index = this.#takeIndex();
       this.#directory.rename(name, spareFileName(index));
       this.#indexes.push(index);

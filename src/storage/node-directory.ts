@@ -6,7 +6,7 @@
 
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { WalError } from '../base/errors.js';
+import { invalidArgument, WalError } from '../base/errors.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import {
   attempt,
@@ -33,6 +33,15 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
 };
 
+/** How a file is made durable: by a call, which writes back all metadata or what is needed, or by each of its writes. */
+export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
+
+/** Settings of a {@link NodeDirectory}. */
+export interface NodeDirectoryOptions {
+  /** Default `fdatasync`. `dsync` opens files with O_DSYNC, on Linux only; elsewhere that does not reach the disk. */
+  readonly syncMethod?: SyncMethod | undefined;
+}
+
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
@@ -43,10 +52,17 @@ const DIRECTORY_MODE = 0o700;
  */
 export class NodeDirectory implements Directory {
   readonly path: string;
+  readonly #syncMethod: SyncMethod;
 
-  /** @param path - made absolute here, so that a later change of the working directory moves nothing */
-  constructor(path: string) {
+  /**
+   * @param path - made absolute here, so that a later change of the working directory moves nothing
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT for a way to sync that this system does not have
+   */
+  constructor(path: string, { syncMethod = 'fdatasync' }: NodeDirectoryOptions = {}) {
+    if (syncMethod === 'dsync' && process.platform !== 'linux')
+      throw invalidArgument('syncMethod dsync is for Linux: elsewhere it does not reach the disk.', { syncMethod });
     this.path = resolve(path);
+    this.#syncMethod = syncMethod;
   }
 
   exists(): boolean {
@@ -79,7 +95,9 @@ export class NodeDirectory implements Directory {
 
   open(name: string, mode: OpenMode): LogFile {
     const path = this.#pathOf(name);
-    return new NodeFile(path, openRegularFile(path, FLAGS[mode]));
+    const isSynced = this.#syncMethod === 'dsync' && mode !== 'read';
+    const fd = openRegularFile(path, FLAGS[mode] | (isSynced ? fs.constants.O_DSYNC : 0));
+    return new NodeFile(path, fd, this.#syncMethod);
   }
 
   rename(from: string, to: string): void {
@@ -116,12 +134,16 @@ export class NodeDirectory implements Directory {
 class NodeFile implements LogFile {
   readonly name: string;
   readonly #path: string;
+  readonly #syncMethod: SyncMethod;
+  /** Whether anything was done that a file with O_DSYNC does not make durable by itself: its size was set. */
+  #isSyncNeeded = false;
   #descriptor: number | undefined;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, syncMethod: SyncMethod) {
     this.name = basename(path);
     this.#path = path;
     this.#descriptor = descriptor;
+    this.#syncMethod = syncMethod;
   }
 
   read(target: Uint8Array, position: number): number {
@@ -155,13 +177,19 @@ class NodeFile implements LogFile {
 
   sync(): void {
     const fd = this.#opened();
-    attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));
+    if (this.#isWritten()) return;
+    const sync = this.#syncMethod === 'fsync' ? fs.fsyncSync : fs.fdatasyncSync;
+    attemptSync('sync the file', this.#path, () => sync(fd));
+    this.#isSyncNeeded = false;
   }
 
   startSync(): Promise<void> {
     const fd = this.#opened();
+    if (this.#isWritten()) return Promise.resolve();
+    const sync = this.#syncMethod === 'fsync' ? fs.fsync : fs.fdatasync;
+    this.#isSyncNeeded = false;
     return new Promise((resolve, reject) => {
-      fs.fdatasync(fd, (error) => {
+      sync(fd, (error) => {
         if (error === null) resolve();
         else reject(syncError('sync the file', this.#path, error));
       });
@@ -176,6 +204,7 @@ class NodeFile implements LogFile {
   truncate(bytes: number): void {
     checkPosition(bytes);
     const fd = this.#opened();
+    this.#isSyncNeeded = true;
     attempt('set the size of the file', this.#path, () => fs.ftruncateSync(fd, bytes), { bytes });
   }
 
@@ -186,6 +215,11 @@ class NodeFile implements LogFile {
     this.#descriptor = undefined;
     // A network file system reports a lost write here: as fatal as a failed sync, and never "try again".
     attemptSync('close the file', this.#path, () => fs.closeSync(fd));
+  }
+
+  /** Whether every write of this handle was durable when it returned, and nothing else is to be made so. */
+  #isWritten(): boolean {
+    return this.#syncMethod === 'dsync' && !this.#isSyncNeeded;
   }
 
   #opened(): number {

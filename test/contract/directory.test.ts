@@ -107,6 +107,10 @@ function contractOf(name: string, make: () => Directory, traits: DirectoryTraits
 }
 
 contractOf('node', () => new NodeDirectory(join(fs.mkdtempSync(join(root, 'made-')), 'log')));
+for (const syncMethod of ['fsync', ...(process.platform === 'linux' ? ['dsync' as const] : [])] as const)
+  contractOf(`node, with ${syncMethod}`, () => {
+    return new NodeDirectory(join(fs.mkdtempSync(join(root, 'made-')), 'log'), { syncMethod });
+  });
 contractOf('memory', () => new MemoryDirectory(), { canSync: false });
 contractOf('memory that pretends', () => new MemoryDirectory({ pretendSync: true }));
 contractOf('simulated', () => new SimulatedDirectory());
@@ -171,6 +175,42 @@ describe('node: the file system', () => {
     operation();
     return synced;
   }
+
+  test.each(['fdatasync', 'fsync', 'dsync'] as const)(
+    'R7: %s makes every write durable in its own way',
+    async (way) => {
+      if (way === 'dsync' && process.platform !== 'linux') {
+        expect(codeOf(() => new NodeDirectory(root, { syncMethod: way }))).toBe('ERR_WAL_INVALID_ARGUMENT');
+        return;
+      }
+      const directory = created(() => new NodeDirectory(join(root, 'log'), { syncMethod: way }));
+      const calls: string[] = [];
+      const { openSync } = fs;
+      vi.spyOn(fs, 'openSync').mockImplementation((path, flags, mode) => {
+        if ((Number(flags) & fs.constants.O_DSYNC) !== 0) calls.push('O_DSYNC');
+        return openSync(path, flags, mode);
+      });
+      vi.spyOn(fs, 'fdatasyncSync').mockImplementation(() => void calls.push('fdatasync'));
+      vi.spyOn(fs, 'fsyncSync').mockImplementation(() => void calls.push('fsync'));
+      const note = (name: string) => (_: number, done: fs.NoParamCallback) => {
+        calls.push(name);
+        done(null);
+      };
+      vi.spyOn(fs, 'fdatasync').mockImplementation(note('fdatasync') as never);
+      vi.spyOn(fs, 'fsync').mockImplementation(note('fsync') as never);
+      const file = directory.open('a', 'create');
+      file.write([bytes('x')], 0);
+      file.sync();
+      await file.startSync();
+      // What O_DSYNC says nothing about is synced by a call, once.
+      file.truncate(10);
+      file.sync();
+      await file.startSync();
+      file.close();
+      directory.open('a', 'read').close();
+      expect(calls).toEqual(way === 'dsync' ? ['O_DSYNC', 'fdatasync'] : [way, way, way, way]);
+    },
+  );
 
   test('creates parents as needed and syncs every directory that got an entry', () => {
     const directory = new NodeDirectory(join(root, 'a/b/c'));

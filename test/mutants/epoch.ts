@@ -235,16 +235,16 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'I7: publication loads the turn behind the mark',
     file: 'src/epoch/publication.ts',
-    find: `      const turn = durableTurn.load();
-      const lastSeq = durableSeq.load();`,
-    replace: `      const lastSeq = durableSeq.load();
-      const turn = durableTurn.load();`,
+    find: `      const turn = markTurn.load();
+      const lastSeq = seq.load();`,
+    replace: `      const lastSeq = seq.load();
+      const turn = markTurn.load();`,
     killedBy: { file: ORDERS_TEST, title: 'I7: publication sleeps through no move of the mark' },
   },
   {
     name: 'publishes commits that are not durable',
     file: 'src/epoch/publication.ts',
-    find: `const lastSeq = durableSeq.load();`,
+    find: `const lastSeq = seq.load();`,
     replace: `const lastSeq = this.#control.writtenSeq.load();`,
     killedBy: { file: WAITER_TEST, title: 'tells of contiguous ranges in order' },
   },

@@ -178,8 +178,8 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'keeps a file as a spare that has another size',
     file: POOL,
-    find: `if (isFullSize && this.#indexes.length < SPARES_KEPT) {`,
-    replace: `if (this.#indexes.length < SPARES_KEPT) {`,
+    find: `if (isFullSize && this.#indexes.length < this.#keptMax) {`,
+    replace: `if (this.#indexes.length < this.#keptMax) {`,
     killedBy: { file: POOL_TEST, title: 'keeps eight and removes what is more, or not of full size' },
   },
   {

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { WalError } from '../../../src/base/errors.js';
 import { Control, SLEEP, STATE } from '../../../src/epoch/control.js';
 import { MarkWaiter, type WaitOptions } from '../../../src/epoch/mark-waiter.js';
-import { DurablePublication, type DurableRange } from '../../../src/epoch/publication.js';
+import { type DurableRange, durablePublication } from '../../../src/epoch/publication.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
 import { SteppedAtomics } from '../../support/stepped-atomics.js';
 
@@ -255,7 +255,7 @@ describe('publication', () => {
     for (const end of [STATE.closed, STATE.failed] as const) {
       const { control, move } = rig();
       const ranges: DurableRange[] = [];
-      const publication = new DurablePublication(control);
+      const publication = durablePublication(control);
       publication.listen((range) => void ranges.push(range));
       move(3);
       while (ranges.length < 1) await new Promise((resolve) => setImmediate(resolve));
@@ -286,12 +286,12 @@ describe('publication', () => {
   test('a listener that leaves hears nothing more', async () => {
     const { control, move } = rig();
     const heard: number[] = [];
-    const leave = new DurablePublication(control).listen(({ lastSeq }) => {
+    const leave = durablePublication(control).listen(({ lastSeq }) => {
       heard.push(lastSeq);
       leave();
     });
     const another: number[] = [];
-    new DurablePublication(control).listen(({ lastSeq }) => void another.push(lastSeq));
+    durablePublication(control).listen(({ lastSeq }) => void another.push(lastSeq));
     for (const seq of [1, 2]) {
       move(seq);
       while (another.at(-1) !== seq) await new Promise((resolve) => setImmediate(resolve));

@@ -4,7 +4,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Control, STATE } from '../../../src/epoch/control.js';
 import { MarkWaiter } from '../../../src/epoch/mark-waiter.js';
-import { DurablePublication } from '../../../src/epoch/publication.js';
+import { durablePublication } from '../../../src/epoch/publication.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
 import type { Turn } from '../../../src/memory/turn.js';
 import { onePage, Rig } from '../../support/flusher-rig.js';
@@ -74,7 +74,7 @@ describe('nobody sleeps through what happens meanwhile', () => {
     for (let at = 1; ; at += 1) {
       const steps = movedAt(at, reach);
       const heard: number[] = [];
-      new DurablePublication(steps.control).listen(({ lastSeq }) => void heard.push(lastSeq));
+      durablePublication(steps.control).listen(({ lastSeq }) => void heard.push(lastSeq));
       await turnOfEventLoop();
       if (!steps.isMoved) {
         expect([at > 3, steps.isAsleep]).toEqual([true, true]);
