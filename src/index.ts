@@ -8,7 +8,7 @@ export type { CheckpointMode, CheckpointReport } from './checkpoint/messages.js'
 export type { Commit } from './commit.js';
 export { connectWal } from './connect.js';
 export type { WaitOptions } from './epoch/mark-waiter.js';
-export type { DurableRange } from './epoch/publication.js';
+export type { DurableRange, WrittenRange } from './epoch/publication.js';
 export type { FlushResult } from './flusher/flush-requests.js';
 export type { LogFileInfo } from './flusher/messages.js';
 export type { DurableCommit } from './follow/commit-copy.js';
@@ -49,9 +49,11 @@ export type { Transaction } from './store/transaction.js';
 export type { TransactionBody } from './store/transaction-queue.js';
 export { bytesCodec, type Codec, jsonCodec } from './typed/codec.js';
 export type { EntriesOptions, LoggedEntry, ReplayMode } from './typed/entries.js';
+export type { EntryFile } from './typed/entry-files.js';
 export type { EntryIds } from './typed/entry-index.js';
 export type { Appended, EntryAppendOptions, EntryLog } from './typed/entry-log.js';
 export type { FlushPolicy } from './typed/flush-policy.js';
+export type { EntryObserver } from './typed/observer.js';
 export {
   connectTypedLog,
   type MemoryLogOptions,
@@ -61,9 +63,11 @@ export {
   type TypedLogOptions,
 } from './typed/open.js';
 export type { PendingSync } from './typed/pending-syncs.js';
+export { type EntryReplayReport, type ReplayEntriesOptions, type ReplayPlace, replayEntries } from './typed/replay.js';
 export type {
   EntryRecoveryProblem,
   EntryRecoveryReport,
+  Reconfiguration,
   StateInput,
   StateTarget,
   TypedLog,

@@ -23,6 +23,7 @@ export {
 } from './storage/simulated-directory.js';
 export { type Fault, type OperationKind, SimulatedCrash } from './storage/simulated-fault.js';
 export { openTypedLogOn } from './typed/open.js';
+export { replayEntriesOn } from './typed/replay.js';
 export { NodeDirectory };
 
 /**

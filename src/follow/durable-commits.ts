@@ -133,7 +133,8 @@ function refuseFailed(control: Control): void {
   if (control.state === STATE.failed) throw control.failure();
 }
 
-function refuseAborted(signal: AbortSignal | undefined): void {
+/** Throws when the signal of an iteration has fired. @throws {WalError} ERR_WAL_ABORTED */
+export function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
   throw new WalError('ERR_WAL_ABORTED', 'The iteration over commits was aborted.', {}, signal.reason);
 }

@@ -20,7 +20,7 @@ export interface PageWrite {
 export interface Operation {
   /** The caller's operation code, from 1 to 2^53 - 1. */
   readonly code: number;
-  /** Payload, at most 16 MiB; may be empty. */
+  /** Payload, at most 100 MiB; may be empty. */
   readonly bytes: Uint8Array;
   readonly space?: number | undefined;
 }
@@ -49,7 +49,7 @@ export interface CommitInput {
 }
 
 /** Largest payload of one logical operation in bytes. */
-export const OPERATION_BYTES_MAX = 16 * 2 ** 20;
+export const OPERATION_BYTES_MAX = 100 * 2 ** 20;
 
 /** What the check needs to know of the log. */
 export interface CommitBounds {

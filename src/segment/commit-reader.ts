@@ -47,7 +47,7 @@ interface LaneCursor {
 /** Reads commits with one buffer that is used again for every segment. */
 export class CommitReader {
   #buffer: Uint8Array;
-  /** For the rare record that is longer than its lane's piece; grows to the longest one, at most 16 MiB. */
+  /** For the rare record that is longer than its lane's piece; grows to the longest one, at most 100 MiB. */
   #large = new Uint8Array(0);
 
   /** @param bufferBytes - memory to use, at least 64 KiB; with very many lanes more, 64 bytes each */

@@ -3,6 +3,7 @@
 
 import type { LogSource } from '../follow/durable-commits.js';
 import { LogFollower, overtaken } from '../follow/log-follower.js';
+import type { SegmentHeader } from '../segment/codec.js';
 import { CommitReader, type SegmentCommit } from '../segment/commit-reader.js';
 import type { LogFile } from '../storage/directory.js';
 
@@ -10,8 +11,8 @@ import type { LogFile } from '../storage/directory.js';
 export interface CommitVisitor {
   /** A commit; it and its records are valid during the call. */
   commit(commit: SegmentCommit, file: LogFile): void;
-  /** All commits up to `endSeq` were told. */
-  segmentEnd(lastSeq: number): void;
+  /** All commits of a segment were told. */
+  segmentEnd(segment: SegmentHeader): void;
 }
 
 /** Larger buffers read no faster. */
@@ -61,7 +62,7 @@ export class DurableFollower {
         for (const commit of this.#reader.commits(segment.file, segment.header))
           if (commit.frame.commitSeq > this.#throughSeq) this.#visitor.commit(commit, segment.file);
         this.#throughSeq = segment.header.endSeq - 1;
-        this.#visitor.segmentEnd(this.#throughSeq);
+        this.#visitor.segmentEnd(segment.header);
       }
     } finally {
       pins.release(pin);

@@ -3,10 +3,12 @@
 
 import { invalidArgument, WalError } from '../base/errors.js';
 import type { DurableCommit } from '../follow/commit-copy.js';
-import { durableCommits, type LogSource } from '../follow/durable-commits.js';
+import { durableCommits, type LogSource, refuseAborted } from '../follow/durable-commits.js';
+import type { DecodedRecord } from '../record/codec.js';
 import type { Codec } from './codec.js';
 import type { EntryIndex } from './entry-index.js';
 import { ENTRY_CODE } from './layout.js';
+import { entriesBackward } from './placed-entries.js';
 
 /** An entry as it is read. */
 export interface LoggedEntry<E> {
@@ -30,10 +32,12 @@ export type ReplayMode =
 
 /** Which entries to read. */
 export interface EntriesOptions {
-  /** First id; default: the oldest one in the log. */
+  /** First id; default: the oldest one in the log, or backward the last durable one. */
   readonly from?: number | undefined;
   /** Ends behind so many; default: no bound. */
   readonly limit?: number | undefined;
+  /** Newest first: `from` and those in front of it; default false. */
+  readonly backward?: boolean | undefined;
   /** Goes on with entries as they become durable, until the log is closed; default false. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -56,9 +60,10 @@ export function durableEntries<E>(
   codec: Codec<E>,
   options: EntriesOptions,
 ): AsyncIterableIterator<LoggedEntry<E>, undefined> {
-  const { from, follow = false, signal, limit = Number.POSITIVE_INFINITY } = options;
-  const first = from ?? index.firstId;
-  if (first < index.firstId) throw truncated(first, index.firstId);
+  const { from, backward = false, follow = false, signal, limit = Number.POSITIVE_INFINITY } = options;
+  const first = from ?? (backward ? index.lastId : index.firstId);
+  if (from !== undefined && first < index.firstId) throw truncated(first, index.firstId);
+  if (backward) return backwards(source, index, codec, { ...options, from: Math.min(first, index.lastId) });
   const place = index.placeBefore(first);
   const isNothing = limit === 0 || (!follow && first > index.lastId);
   const bounds = { from: place.seq + 1, follow, signal, ...(isNothing && { limit: 0 }) };
@@ -76,6 +81,25 @@ export function durableEntries<E>(
       return this;
     },
   };
+}
+
+async function* backwards<E>(
+  source: LogSource,
+  index: EntryIndex,
+  codec: Codec<E>,
+  { from, limit = Number.POSITIVE_INFINITY, ...options }: EntriesOptions & { readonly from: number },
+): AsyncGenerator<LoggedEntry<E>, undefined, void> {
+  let left = limit;
+  if (left === 0) return;
+  for (const { bytes, ...place } of entriesBackward(source, index, from)) {
+    refuseAborted(options.signal);
+    const decoded = decode(codec, bytes, place, options);
+    if (decoded === 'end') return;
+    if (decoded === 'skip') continue;
+    yield { ...place, entry: decoded.entry };
+    left -= 1;
+    if (left === 0) return;
+  }
 }
 
 async function* read<E>(
@@ -101,23 +125,34 @@ async function* read<E>(
 }
 
 /** The bytes of the entries of a commit, in order. */
-export function* entryBytes({ records }: Pick<DurableCommit, 'records'>): Generator<Uint8Array, void, void> {
+export function* entryBytes({
+  records,
+}: {
+  readonly records: Iterable<DecodedRecord>;
+}): Generator<Uint8Array, void, void> {
   for (const record of records) {
     if (record.kind === 'operation' && record.space === 0 && record.code === ENTRY_CODE) yield record.bytes;
   }
 }
 
-function decode<E>(
+/** What becomes of entries that the codec refuses. */
+interface Refusals<Id> {
+  readonly mode?: ReplayMode | undefined;
+  readonly onBadEntry?: ((bad: { readonly id: Id; readonly seq: number; readonly cause: unknown }) => void) | undefined;
+}
+
+/** What the codec makes of the bytes of an entry, or what the mode says about an entry that it refuses. */
+export function decode<E, Id extends number | null>(
   codec: Codec<E>,
   bytes: Uint8Array,
-  { id, seq }: { id: number; seq: number },
-  { mode = 'strict', onBadEntry }: EntriesOptions,
+  { id, seq }: { readonly id: Id; readonly seq: number },
+  { mode = 'strict', onBadEntry }: Refusals<Id>,
 ): { entry: E } | 'end' | 'skip' {
   try {
     return { entry: codec.decode(bytes) };
   } catch (cause) {
     if (mode === 'strict') {
-      const message = `Entry ${id} cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
+      const message = `Entry ${id ?? `of commit ${seq}`} cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`;
       throw new WalError('ERR_WAL_CORRUPT', message, { id, seq, reason: 'the codec refuses the entry' }, cause);
     }
     onBadEntry?.({ id, seq, cause });
@@ -126,7 +161,9 @@ function decode<E>(
 }
 
 /** Checks what to read. @throws {WalError} ERR_WAL_INVALID_ARGUMENT */
-export function checkEntriesOptions({ from, limit, mode }: EntriesOptions): void {
+export function checkEntriesOptions({ from, limit, mode, backward = false, follow = false }: EntriesOptions): void {
+  if (typeof backward !== 'boolean' || (backward && follow))
+    throw invalidArgument('backward must be true or false, and does not go with follow.', { backward, follow });
   if (from !== undefined && !(Number.isSafeInteger(from) && from >= 1))
     throw invalidArgument('from must be the id of an entry, from 1.', { from: String(from) });
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))

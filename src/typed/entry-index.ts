@@ -5,12 +5,14 @@
 import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
 import type { LogSource } from '../follow/durable-commits.js';
-import { LogFollower, overtaken } from '../follow/log-follower.js';
+import { overtaken } from '../follow/log-follower.js';
 import { RECORD_KIND } from '../record/layout.js';
-import { CommitReader, type SegmentCommit } from '../segment/commit-reader.js';
+import type { PlacedShape, SegmentCommit } from '../segment/commit-reader.js';
 import { DurableFollower } from './durable-follower.js';
 import type { IdMark } from './id-marks.js';
 import { ENTRY_CODE } from './layout.js';
+import { PlacedSegments } from './placed-segments.js';
+import { type PlacedSegment, SegmentTable } from './segment-table.js';
 
 /** Ids of the entries of one commit; none when `lastId` is below `firstId`. */
 export interface EntryIds {
@@ -24,6 +26,12 @@ export interface EntryPlace {
   readonly id: number;
 }
 
+/** A segment with entries: those from `firstId` to `lastId`. */
+export interface EntrySegment extends PlacedSegment, EntryIds {
+  /** The last commit in front of it. */
+  readonly seqBefore: number;
+}
+
 /** Commits whose count is still known one by one; older ones are read again. */
 const RECENT_COUNT = 2 ** 16;
 const RECENT_WORDS = 3;
@@ -31,8 +39,6 @@ const RECENT_WORDS = 3;
 const PRUNE_COUNT = 1024;
 /** How often counting begins anew because the log let go of its beginning meanwhile. */
 const ROUNDS_MAX = 5;
-/** Entries are counted by the headers of their records; larger buffers count no faster. */
-const BUFFER_BYTES = 2 ** 20;
 
 /**
  * Counts the entries of an open log.
@@ -42,9 +48,7 @@ const BUFFER_BYTES = 2 ** 20;
 export class EntryIndex {
   readonly #source: LogSource;
   #follower: DurableFollower | undefined;
-  /** Last sequence of each segment, and how many entries there are up to it since counting began. */
-  #ends: number[] = [];
-  #counts: number[] = [];
+  #segments = new SegmentTable(0);
   /** Sequence, count in front of it, and entries of the last commits, in a ring by sequence. */
   readonly #recent = new Float64Array(RECENT_COUNT * RECENT_WORDS);
   /** Entries in front of where counting began; undefined as long as nothing told. */
@@ -61,7 +65,7 @@ export class EntryIndex {
 
   /** Every commit up to this one is counted. */
   get throughSeq(): number {
-    return this.#ends.at(-1) ?? 0;
+    return this.#segments.lastSeqAt(this.#segments.rowCount - 1);
   }
 
   /** The oldest entry that is not truncated; one more than `lastId` when there is none. */
@@ -71,7 +75,7 @@ export class EntryIndex {
 
   /** The last entry that is counted; 0 before the first. */
   get lastId(): number {
-    return this.#idAt(this.#ends.length - 1);
+    return this.#idAt(this.#segments.rowCount - 1);
   }
 
   /**
@@ -97,12 +101,10 @@ export class EntryIndex {
     this.#prune();
   }
 
-  /** Forgets segments in front of the first entry, all but the one that it is counted from. */
+  /** Forgets segments that have left the log. */
   #prune(): void {
-    const keep = this.#indexBefore(this.firstId);
-    if (keep < PRUNE_COUNT) return;
-    this.#ends.splice(0, keep);
-    this.#counts.splice(0, keep);
+    const gone = this.#segments.rowOf(Math.min(this.#source.control.pins.releasedSeq, this.throughSeq));
+    if (gone >= PRUNE_COUNT) this.#segments.forget(gone);
   }
 
   /**
@@ -118,42 +120,56 @@ export class EntryIndex {
       return { firstId: base + count + 1, lastId: base + count + entries };
     };
     if (this.#recent[at] === seq) return idsFrom(this.#recent[at + 1] as number, this.#recent[at + 2] as number);
-    const index = this.#ends.findIndex((end) => end >= seq);
-    if (index === 0) throw overtaken(seq, (this.#ends[0] as number) + 1);
-    const firstSeq = (this.#ends[index - 1] as number) + 1;
-    let count = this.#counts[index - 1] as number;
-    for (const commit of this.#commitsFrom(firstSeq)) {
-      const entries = entriesIn(commit);
-      if (commit.frame.commitSeq === seq) return idsFrom(count, entries);
-      if (commit.frame.commitSeq > seq) break;
-      count += entries;
+    const row = this.#segments.rowOf(seq);
+    if (row === 0) throw overtaken(seq, this.#segments.lastSeqAt(0) + 1);
+    const segment = this.#segments.at(row);
+    const read = new PlacedSegments(this.#source, segment.seqBefore);
+    try {
+      let count = segment.countBefore;
+      for (const commit of read.commits(segment).commits) {
+        const entries = entriesIn(commit);
+        if (commit.frame.commitSeq === seq) return idsFrom(count, entries);
+        if (commit.frame.commitSeq > seq) break;
+        count += entries;
+      }
+      return idsFrom(count, 0);
+    } finally {
+      read.close();
     }
-    return idsFrom(count, 0);
   }
 
   /** The last place before an entry: the end of a segment. */
   placeBefore(id: number): EntryPlace {
-    const index = this.#indexBefore(id);
-    return { seq: this.#ends[index] ?? 0, id: this.#idAt(index) };
+    const row = this.#rowBefore(id);
+    return { seq: this.#segments.lastSeqAt(row), id: this.#idAt(row) };
   }
 
-  #indexBefore(id: number): number {
-    let low = 0;
-    let high = this.#ends.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#idAt(middle) < id) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  /** The segment that a durable entry is in, which is still in the log. */
+  segmentOf(id: number): EntrySegment {
+    assert(id > this.#idAt(0) && id <= this.lastId, 'an entry that is durable and in the log is in a segment');
+    return this.#segmentAt(this.#rowBefore(id) + 1);
+  }
+
+  /** The segments that are in the log, in order; of truncated entries, too. */
+  *segments(): Generator<EntrySegment, void, void> {
+    for (let row = 1; row < this.#segments.rowCount; row += 1) yield this.#segmentAt(row);
+  }
+
+  #segmentAt(row: number): EntrySegment {
+    const base = this.#base ?? 0;
+    const { countBefore, count, ...segment } = this.#segments.at(row);
+    return { ...segment, firstId: base + countBefore + 1, lastId: base + count };
+  }
+
+  #rowBefore(id: number): number {
+    return this.#segments.rowBelow(id - (this.#base ?? 0));
   }
 
   /** Forgets everything; what is asked next counts from the log's beginning again. */
   close(): void {
     this.#follower?.close();
     this.#follower = undefined;
-    this.#ends = [];
-    this.#counts = [];
+    this.#segments = new SegmentTable(0);
     this.#recent.fill(0);
     this.#base = undefined;
   }
@@ -162,8 +178,7 @@ export class EntryIndex {
   #counted(): DurableFollower {
     if (this.#follower !== undefined) return this.#follower;
     const { releasedSeq } = this.#source.control.pins;
-    this.#ends = [releasedSeq];
-    this.#counts = [0];
+    this.#segments = new SegmentTable(releasedSeq);
     if (releasedSeq === 0) this.#base = 0;
     // Behind the horizon: a mark is written before the horizon moves.
     this.#marks = this.#readMarks();
@@ -180,10 +195,9 @@ export class EntryIndex {
         this.#recent[at + 2] = entries;
         count += entries;
       },
-      segmentEnd: (lastSeq) => {
-        this.#ends.push(lastSeq);
-        this.#counts.push(count);
-        this.#takeMarks(lastSeq);
+      segmentEnd: ({ fileNumber, fileOffset: offset, endSeq, wallClockMs }) => {
+        this.#segments.push({ fileNumber, offset, lastSeq: endSeq - 1, wallClockMs }, count);
+        this.#takeMarks(endSeq - 1);
       },
     });
     return this.#follower;
@@ -193,7 +207,7 @@ export class EntryIndex {
   #takeMarks(seq: number): void {
     for (const mark of this.#marks) {
       if (mark.throughSeq !== seq) continue;
-      const base = mark.throughId - (this.#counts.at(-1) as number);
+      const base = mark.throughId - this.#segments.countAt(this.#segments.rowCount - 1);
       this.#base ??= base;
       if (this.#base === base) continue;
       const message = `The log counts other entries up to commit ${seq} than a mark of its ids says.`;
@@ -206,34 +220,23 @@ export class EntryIndex {
     this.#firstId = Math.max(this.#firstId, firstId);
   }
 
-  *#commitsFrom(seq: number): Generator<SegmentCommit, void, void> {
-    const { directory, control } = this.#source;
-    const follower = new LogFollower(directory, { fromSeq: seq });
-    const reader = new CommitReader(BUFFER_BYTES);
-    try {
-      for (;;) {
-        const segment = follower.next(control.durableEpoch.load());
-        if (segment === undefined) return;
-        yield* reader.commits(segment.file, segment.header);
-      }
-    } finally {
-      follower.close();
-    }
-  }
-
-  #idAt(index: number): number {
-    return (this.#base ?? 0) + (this.#counts[index] ?? 0);
+  #idAt(row: number): number {
+    return (this.#base ?? 0) + this.#segments.countAt(row);
   }
 
   #unknownBase(): WalError {
     const message = 'The beginning of the log is gone, and nothing in it says which ids its entries have.';
-    return new WalError('ERR_WAL_GAP', message, { firstSeq: (this.#ends[0] ?? 0) + 1 });
+    return new WalError('ERR_WAL_GAP', message, { firstSeq: this.#segments.lastSeqAt(0) + 1 });
   }
 }
 
 function entriesIn(commit: SegmentCommit): number {
   let count = 0;
-  for (const { kind, space, number } of commit.shapes())
-    if (kind === RECORD_KIND.operation && space === 0 && number === ENTRY_CODE) count += 1;
+  for (const shape of commit.shapes()) if (isEntry(shape)) count += 1;
   return count;
+}
+
+/** Whether a record is an entry. */
+export function isEntry({ kind, space, number }: PlacedShape): boolean {
+  return kind === RECORD_KIND.operation && space === 0 && number === ENTRY_CODE;
 }

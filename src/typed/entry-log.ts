@@ -8,11 +8,12 @@ import { type LogSource, refuseEnded } from '../follow/durable-commits.js';
 import { type CommitInput, OPERATION_BYTES_MAX } from '../record/commit.js';
 import type { WalWriter, AppendOptions as WriterOptions } from '../writer.js';
 import type { Codec } from './codec.js';
-import { checkEntriesOptions, durableEntries, type EntriesOptions, type LoggedEntry } from './entries.js';
+import { checkEntriesOptions, decode, durableEntries, type EntriesOptions, type LoggedEntry } from './entries.js';
 import { type EntryIds, EntryIndex } from './entry-index.js';
 import { readIdMarks } from './id-marks.js';
 import { ENTRY_CODE } from './layout.js';
 import { type PendingSync, PendingSyncs } from './pending-syncs.js';
+import { entriesById } from './placed-entries.js';
 
 /** What goes into one commit with the entries, and how long to wait for room. */
 export interface EntryAppendOptions extends WriterOptions, Omit<CommitInput, 'operations'> {}
@@ -83,7 +84,9 @@ export class EntryLog<E> {
   /** @internal */
   protected readonly index: EntryIndex;
   readonly #writer: WalWriter;
-  readonly #settings: EntrySettings;
+  #settings: EntrySettings;
+  /** @internal Told of what this thread appends. */
+  protected readonly appendListeners = new Set<(appended: Appended) => void>();
   readonly #syncs: PendingSyncs;
   /** One for all appends. */
   readonly #idsOf = (seq: number, options: WaitOptions): Promise<EntryIds> => this.#ids(seq, options);
@@ -171,17 +174,17 @@ export class EntryLog<E> {
 
   /** The oldest entry that is there; one more than {@link lastId} when there is none. */
   get firstId(): number {
-    return this.#counted().firstId;
+    return this.counted().firstId;
   }
 
   /** The last durable entry; 0 before the first. */
   get lastId(): number {
-    return this.#counted().lastId;
+    return this.counted().lastId;
   }
 
   /** How many durable entries there are. */
   count(): number {
-    const { lastId, firstId } = this.#counted();
+    const { lastId, firstId } = this.counted();
     return lastId + 1 - firstId;
   }
 
@@ -194,14 +197,41 @@ export class EntryLog<E> {
    */
   entries(options: EntriesOptions = {}): AsyncIterableIterator<LoggedEntry<E>, undefined> {
     checkEntriesOptions(options);
-    return durableEntries(this.source, this.#counted(), this.codec, options);
+    return durableEntries(this.source, this.counted(), this.codec, options);
   }
 
-  /** Like {@link entries}, collected. */
+  /** Like {@link entries}, collected; with `backward` newest first. */
   async collect(options: Omit<EntriesOptions, 'follow'> = {}): Promise<LoggedEntry<E>[]> {
     const all: LoggedEntry<E>[] = [];
     for await (const entry of this.entries(options)) all.push(entry);
     return all;
+  }
+
+  /**
+   * Entries by their ids: what an index of entries refers to.
+   *
+   * @param ids - in any order, also several times
+   * @returns for each of them the entry, or undefined for one that is truncated or not durable
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT; ERR_WAL_OVERTAKEN when some are truncated meanwhile; ERR_WAL_CORRUPT
+   *   (also for an entry that the codec refuses), ERR_WAL_CLOSED, ERR_WAL_IO
+   */
+  async get(ids: readonly number[]): Promise<(LoggedEntry<E> | undefined)[]> {
+    const bad = ids.find((id) => !Number.isSafeInteger(id) || id < 1);
+    if (bad !== undefined) throw invalidArgument('The id of an entry is a whole number from 1.', { id: String(bad) });
+    const index = this.counted();
+    const { firstId, lastId } = index;
+    const there = new Set(ids.filter((id) => id >= firstId && id <= lastId));
+    const found = new Map<number, LoggedEntry<E>>();
+    for (const raw of entriesById(
+      this.source,
+      index,
+      [...there].sort((one, other) => one - other),
+    )) {
+      const { bytes, ...place } = raw;
+      const { entry } = decode(this.codec, bytes, place, {}) as { entry: E };
+      found.set(raw.id, { ...place, entry });
+    }
+    return ids.map((id) => found.get(id));
   }
 
   #encode(entry: E): Uint8Array {
@@ -213,8 +243,17 @@ export class EntryLog<E> {
     throw new WalError('ERR_WAL_RECORD_TOO_LARGE', message, { bytes: bytes.length, entryBytesMax });
   }
 
-  /** The index, with everything durable in it. */
-  #counted(): EntryIndex {
+  /** @internal The settings in force in this thread. */
+  protected get settings(): EntrySettings {
+    return this.#settings;
+  }
+
+  protected set settings(settings: EntrySettings) {
+    this.#settings = settings;
+  }
+
+  /** @internal The index, with everything durable in it. */
+  protected counted(): EntryIndex {
     refuseEnded(this.source.control);
     this.index.catchUp();
     return this.index;
@@ -226,12 +265,14 @@ export class EntryLog<E> {
       this.#unasked = 0;
       this.source.control.demandThrough(commit.seq);
     }
-    return new Appended(commit, count, this.#idsOf);
+    const appended = new Appended(commit, count, this.#idsOf);
+    if (commit !== undefined) for (const listener of this.appendListeners) listener(appended);
+    return appended;
   }
 
   async #ids(seq: number, options: WaitOptions): Promise<EntryIds> {
     if (seq === 0) return { firstId: 1, lastId: 0 };
-    await this.followed(seq, () => this.#counted().throughSeq, options);
+    await this.followed(seq, () => this.counted().throughSeq, options);
     return this.index.idsOf(seq);
   }
 
@@ -248,5 +289,11 @@ export class EntryLog<E> {
   }
 }
 
-/** Largest entry that there can be, in bytes. */
-export const ENTRY_BYTES_MAX = OPERATION_BYTES_MAX;
+/** Largest entry that is taken unless more is asked for, in bytes. */
+export const ENTRY_BYTES_DEFAULT = 16 * 2 ** 20;
+
+/** Checks a bound of entries. @throws {WalError} ERR_WAL_INVALID_ARGUMENT */
+export function checkEntryBytesMax(entryBytesMax: number): void {
+  if (Number.isSafeInteger(entryBytesMax) && entryBytesMax >= 1 && entryBytesMax <= OPERATION_BYTES_MAX) return;
+  throw invalidArgument(`entryBytesMax lies from 1 to ${OPERATION_BYTES_MAX}.`, { entryBytesMax });
+}

@@ -14,7 +14,7 @@ import { NodeDirectory } from '../storage/node-directory.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { Wal } from '../wal.js';
 import { type Codec, jsonCodec } from './codec.js';
-import { ENTRY_BYTES_MAX, EntryLog } from './entry-log.js';
+import { checkEntryBytesMax, ENTRY_BYTES_DEFAULT, EntryLog } from './entry-log.js';
 import { type FlushPolicy, flushMapping } from './flush-policy.js';
 import { TypedLog, type TypedLogHandle } from './typed-log.js';
 
@@ -29,7 +29,7 @@ export interface TypedLogOptions<E> extends SettingOptions {
   readonly how?: OpenHow | undefined;
   /** Default: the settings of the log below decide. */
   readonly flush?: FlushPolicy | undefined;
-  /** Largest entry in bytes; default and most 16 MiB. */
+  /** Largest entry in bytes; default 16 MiB, at most 100 MiB. */
   readonly entryBytesMax?: number | undefined;
 }
 
@@ -127,10 +127,9 @@ export async function connectTypedLog<E>(
 
 async function openOn<E>(
   place: Parameters<typeof Wal.open>[0],
-  { codec = jsonCodec<E>(), flush, entryBytesMax = ENTRY_BYTES_MAX, ...options }: Omit<TypedLogOptions<E>, 'how'>,
+  { codec = jsonCodec<E>(), flush, entryBytesMax = ENTRY_BYTES_DEFAULT, ...options }: Omit<TypedLogOptions<E>, 'how'>,
 ): Promise<TypedLog<E>> {
-  if (!Number.isSafeInteger(entryBytesMax) || entryBytesMax < 1 || entryBytesMax > ENTRY_BYTES_MAX)
-    throw invalidArgument(`entryBytesMax lies from 1 to ${ENTRY_BYTES_MAX}.`, { entryBytesMax });
+  checkEntryBytesMax(entryBytesMax);
   const mapping = flushMapping(flush, options);
   const wal = await new EventLoopHold().during(Wal.open(place, { ...options, ...mapping.settings }));
   try {

@@ -4,15 +4,22 @@
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument } from '../base/errors.js';
 import { Control } from '../epoch/control.js';
+import { type Publication, type WrittenRange, writtenPublication } from '../epoch/publication.js';
 import type { FlushResult } from '../flusher/flush-requests.js';
+import type { LogFileInfo } from '../flusher/messages.js';
 import type { WalHandle } from '../handle.js';
+import { parseSpareFileName } from '../log/names.js';
 import type { Marks } from '../marks.js';
 import type { RecoveryReport } from '../recovery/report.js';
 import type { Wal } from '../wal.js';
 import type { Codec } from './codec.js';
+import { warnWhenDropped } from './dropped.js';
 import type { ReplayMode } from './entries.js';
-import { EntryLog, type EntrySettings } from './entry-log.js';
+import { type EntryFile, entryFiles } from './entry-files.js';
+import { type Appended, checkEntryBytesMax, EntryLog, type EntrySettings } from './entry-log.js';
+import { type FlushPolicy, flushMapping } from './flush-policy.js';
 import { writeIdMark } from './id-marks.js';
+import type { EntryObserver } from './observer.js';
 import { readStates, type SavedState, savedNow, writeState } from './state-file.js';
 
 /** Reaches an open log of entries from other threads. Cloneable. */
@@ -21,6 +28,12 @@ export interface TypedLogHandle {
   readonly wal: WalHandle;
   readonly directoryPath: string;
   readonly settings: EntrySettings;
+}
+
+/** What can be changed while a log is open. */
+export interface Reconfiguration {
+  readonly flush?: Exclude<FlushPolicy, { readonly intervalMs: number }> | undefined;
+  readonly entryBytesMax?: number | undefined;
 }
 
 /** A state to be saved. */
@@ -78,8 +91,12 @@ export interface TypedLogStats extends Marks {
   readonly lastId: number;
   readonly entries: number;
   readonly files: number;
+  /** The log files, oldest first, with the entries in each. */
+  readonly ranges: readonly EntryFile[];
   /** Bytes of all log files. */
   readonly bytes: number;
+  /** Files in the pool, to be used again. */
+  readonly spareFiles: number;
   readonly counters: ReturnType<Wal['counters']>;
 }
 
@@ -91,19 +108,27 @@ export interface TypedLogStats extends Marks {
 export class TypedLog<E> extends EntryLog<E> {
   /** The log below: events, settings, files. Checkpoints go through {@link truncateBefore} and {@link saveState}. */
   readonly wal: Wal;
-  /** Reaches this log from other threads. */
-  readonly handle: TypedLogHandle;
   readonly #logId: number;
+  readonly #written: Publication<WrittenRange>;
+  readonly #stopWarning: () => void;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @internal */
   constructor(wal: Wal, codec: Codec<E>, settings: EntrySettings) {
     const { directory, handle } = wal;
     const writer = wal.connect();
-    super(writer, { directory, control: new Control(handle.control), writerId: writer.writerId }, codec, settings);
+    const control = new Control(handle.control);
+    super(writer, { directory, control, writerId: writer.writerId }, codec, settings);
     this.wal = wal;
     this.#logId = settings.logId;
-    this.handle = { kind: 'lanewal-typed', wal: handle, directoryPath: directory.path, settings };
+    this.#written = writtenPublication(control);
+    this.#stopWarning = warnWhenDropped(this, { control, path: directory.path });
+  }
+
+  /** Reaches this log from other threads. */
+  get handle(): TypedLogHandle {
+    const { wal, settings } = this;
+    return { kind: 'lanewal-typed', wal: wal.handle, directoryPath: wal.directory.path, settings };
   }
 
   /** What opening the log found; `cleanlyClosed` says whether it had been closed in order. */
@@ -118,12 +143,66 @@ export class TypedLog<E> extends EntryLog<E> {
 
   /** Figures as of now. */
   async stats(): Promise<TypedLogStats> {
-    const files = await this.wal.files();
-    const { firstId, lastId } = this;
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const { wal } = this;
-    const entries = lastId + 1 - firstId;
-    return { ...wal.marks(), firstId, lastId, entries, files: files.length, bytes, counters: wal.counters() };
+    const ranges = await this.files();
+    const { firstId, lastId } = this;
+    const bytes = ranges.reduce((sum, file) => sum + file.bytes, 0);
+    const spareFiles = wal.directory.list().filter((name) => parseSpareFileName(name) !== undefined).length;
+    const ids = { firstId, lastId, entries: lastId + 1 - firstId };
+    return { ...wal.marks(), ...ids, files: ranges.length, ranges, bytes, spareFiles, counters: wal.counters() };
+  }
+
+  /** The log files, oldest first: who keeps each, and which entries are in it. */
+  async files(): Promise<EntryFile[]> {
+    const files = await this.wal.files();
+    return entryFiles(files, this.counted().segments());
+  }
+
+  /** Goes on in a new log file, if the current one holds anything. @throws {WalError} as `wal.rotate()` */
+  rotate(): Promise<void> {
+    return this.wal.rotate();
+  }
+
+  /** Tells an observer what the log does, and asks it before a log file goes. Returns how to stop. */
+  observe(observer: EntryObserver): () => void {
+    const { wal } = this;
+    const { control } = this.source;
+    const withEntries = (file: LogFileInfo): EntryFile => {
+      // A log that has failed behind the notice counts no more.
+      return entryFiles([file], control.hasEnded() ? [] : this.counted().segments())[0] as EntryFile;
+    };
+    const rotated = (file: LogFileInfo): void => observer.rotated?.(withEntries(file));
+    const appended = (entries: Appended): void => observer.appended?.(entries);
+    wal.on('rotated', rotated);
+    this.appendListeners.add(appended);
+    const leave = [
+      this.#written.listen((range) => observer.flushed?.(range)),
+      wal.onDurable((range) => observer.synced?.(range)),
+      () => void wal.off('rotated', rotated),
+      () => void this.appendListeners.delete(appended),
+    ];
+    const { mayGo } = observer;
+    if (mayGo !== undefined) leave.push(wal.onRelease((file) => mayGo.call(observer, withEntries(file))));
+    return () => {
+      for (const each of leave) each();
+    };
+  }
+
+  /**
+   * Changes settings of the running log, in this thread and in those that connect from now on.
+   *
+   * @param change - `flush`: another policy, but for an interval, which is decided when the log is opened;
+   *   `entryBytesMax`: another bound of an entry
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT; nothing has changed then
+   */
+  async reconfigure({ flush, entryBytesMax = this.settings.entryBytesMax }: Reconfiguration): Promise<void> {
+    checkEntryBytesMax(entryBytesMax);
+    if (typeof flush === 'object' && 'intervalMs' in flush)
+      throw invalidArgument('An interval is decided when the log is opened.', { flush });
+    const { every } = flush === undefined ? this.settings : flushMapping(flush, {});
+    this.settings = { ...this.settings, every, entryBytesMax };
+    // None of these policies has a ticker. Stopping it writes and syncs what there is.
+    if (flush !== undefined) await this.wal.stop();
   }
 
   /**
@@ -185,6 +264,7 @@ export class TypedLog<E> extends EntryLog<E> {
   /** Drains and closes the log, and leaves the clean mark. Twice is harmless. @throws {WalError} as `wal.close()` */
   async close(options: { timeoutMs?: number } = {}): Promise<void> {
     await this.wal.close(options);
+    this.#stopWarning();
     this.index.close();
   }
 

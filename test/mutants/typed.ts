@@ -12,15 +12,15 @@ export const TYPED_MUTANTS: readonly Mutant[] = [
   {
     name: 'operations of other spaces count as entries',
     file: 'src/typed/entry-index.ts',
-    find: ` && space === 0 && number === ENTRY_CODE) count += 1;`,
-    replace: ` && space >= 0 && number === ENTRY_CODE) count += 1;`,
+    find: ` && space === 0 && number === ENTRY_CODE;`,
+    replace: ` && space >= 0 && number === ENTRY_CODE;`,
     killedBy: { file: LOG_TEST, title: 'count entries from 1, over batches, other commits and openings' },
   },
   {
     name: 'a mark counts from one entry further',
     file: 'src/typed/entry-index.ts',
-    find: `const base = mark.throughId - (this.#counts.at(-1) as number);`,
-    replace: `const base = mark.throughId - (this.#counts.at(-1) as number) + 1;`,
+    find: `const base = mark.throughId - this.#segments.countAt(this.#segments.rowCount - 1);`,
+    replace: `const base = mark.throughId - this.#segments.countAt(this.#segments.rowCount - 1) + 1;`,
     killedBy: {
       file: LOG_TEST,
       title: 'go on behind what is truncated, also when nothing else is left, through openings',
