@@ -37,7 +37,14 @@ export type { NewPageFiles } from './recovery/recover-to-point.js';
 export type { ReplayCommit } from './recovery/replay.js';
 export type { DamageEntry, OnProgress, RecoveryReport } from './recovery/report.js';
 export { exportSegment, readSegmentFile, type SegmentFileReport, segmentFilePath } from './recovery/segment-file.js';
-export { type ResolvedSettings, resolveSettings, SETTINGS, type SettingOptions, type Settings } from './settings.js';
+export {
+  type Mode,
+  type ResolvedSettings,
+  resolveSettings,
+  SETTINGS,
+  type SettingOptions,
+  type Settings,
+} from './settings.js';
 export { connectPageStore } from './store/connect.js';
 export type { ConnectedPageStore, StoreEvents, TransactionOptions } from './store/connected-store.js';
 export { openPageStore, type StoreOptions } from './store/open.js';

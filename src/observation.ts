@@ -2,8 +2,9 @@
 // nothing of the log. design/observability.md.
 
 import { wallClockMs } from './base/clock.js';
-import type { WireError } from './base/errors.js';
-import type { Control } from './epoch/control.js';
+import { WalError, type WireError } from './base/errors.js';
+import { withTimeout } from './base/timeout.js';
+import { type Control, STATE, stateName } from './epoch/control.js';
 import type { FlusherNotice } from './flusher/messages.js';
 import type { Lane } from './lane/lane.js';
 import { type Marks, readMarks } from './marks.js';
@@ -36,6 +37,14 @@ export class Observation {
   /** Each is read once. */
   marks(): Marks {
     return readMarks(this.#control, this.#lanes);
+  }
+
+  /** That something is not done in time, and where the log stands. */
+  timedOut(timeoutMs: number, doing: string): WalError {
+    const { state } = this.#control;
+    const reason = state === STATE.stalled ? this.#control.failure() : undefined;
+    const details = { timeoutMs, state: stateName(state), ...this.marks() };
+    return new WalError('ERR_WAL_TIMEOUT', `Could not ${doing} within ${timeoutMs} ms; it goes on.`, details, reason);
   }
 
   /** Reads everything once; also of a log that has ended. */
@@ -74,6 +83,11 @@ export class Observation {
   #publish(record: Omit<TraceRecord, 'traceId' | 'timeMs'>): void {
     publishTrace({ traceId: this.#traceId, timeMs: wallClockMs(), ...record });
   }
+}
+
+/** Bounds how long a caller waits for `work`, which goes on. */
+export function within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string, seen: Observation) {
+  return withTimeout(work, timeoutMs, () => seen.timedOut(timeoutMs as number, doing));
 }
 
 function why({ code, message }: WireError) {

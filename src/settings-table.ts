@@ -12,9 +12,13 @@ export type DamagePolicy = 'fail' | 'stop';
 /** How a log file that is let go gets into the archive; design/retention.md. */
 export type ArchiveMode = 'copy' | 'rename';
 
+/** How commits get into the log; design/modes.md. */
+export type Mode = 'auto' | 'conservative';
+
 /** All settings of an open log. */
 export interface Settings {
   readonly pageSize: number;
+  readonly mode: Mode;
   readonly lanes: number;
   readonly laneBytes: number;
   readonly fsync: FsyncPolicy;
@@ -62,6 +66,8 @@ interface NumberKind {
 interface ChoiceKind {
   readonly kind: 'choice';
   readonly choices: readonly string[];
+  /** Other words for some of them. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 interface OtherKind {
   readonly kind: 'boolean' | 'urls' | 'path';
@@ -112,6 +118,20 @@ export const SETTINGS: readonly SettingRow[] = [
     effect: 'Size of every page image. Fixed when the log is made.',
     rule: bytes(512, 64 * KIB, isPowerOfTwo),
     fallback: fixed(4096),
+  },
+  {
+    name: 'mode',
+    scope: 'log',
+    variable: 'LANEWAL_MODE',
+    unit: '',
+    defaultWords: 'auto',
+    effect: 'Lanes without a global lock (auto), or one lane and one ordered encoder (conservative).',
+    rule: {
+      kind: 'choice',
+      choices: ['auto', 'conservative'],
+      aliases: { serialized: 'conservative', single_lane: 'conservative' },
+    },
+    fallback: fixed('auto'),
   },
   {
     name: 'lanes',

@@ -9,6 +9,7 @@ export {
   type ArchiveMode,
   type DamagePolicy,
   type FsyncPolicy,
+  type Mode,
   SETTINGS,
   type SettingRow,
   type SettingScope,
@@ -70,6 +71,16 @@ export function settingValues(resolved: ResolvedSettings): Settings {
   return Object.fromEntries(Object.entries(resolved).map(([name, { value }]) => [name, value])) as unknown as Settings;
 }
 
+/**
+ * A value for one setting of a log that is open already, checked as an option is.
+ *
+ * @throws {WalError} ERR_WAL_INVALID_ARGUMENT
+ */
+export function checkSetting<Name extends keyof Settings>(name: Name, value: Settings[Name]): Settings[Name] {
+  const row = SETTINGS.find((each) => each.name === name) as SettingRow;
+  return checked(row, value, `option '${name}'`) as Settings[Name];
+}
+
 function refuseUnknown(options: object, environment: Readonly<Record<string, string | undefined>>): void {
   if (typeof options !== 'object' || options === null) throw invalidArgument('The options must be an object.');
   const names = new Set<string>(SETTINGS.map(({ name }) => name));
@@ -123,11 +134,16 @@ function parsed(row: SettingRow, text: string): unknown {
 }
 
 function checked({ rule }: SettingRow, given: unknown, whence: string, text?: string): unknown {
-  const value = rule.kind === 'choice' && typeof given === 'string' ? given.trim().toLowerCase() : given;
+  const value = rule.kind === 'choice' && typeof given === 'string' ? choiceOf(rule, given) : given;
   const words = boundsInWords(rule);
   if (fits(rule, value)) return value;
   const shown = text ?? (typeof given === 'string' ? given : inspect(given, { depth: 1 }));
   throw invalidArgument(`The ${whence} is '${shown}'; it must be ${words}.`, { whence, value: shown, bounds: words });
+}
+
+function choiceOf({ aliases = {} }: SettingRow['rule'] & { kind: 'choice' }, given: string): string {
+  const word = given.trim().toLowerCase();
+  return Object.hasOwn(aliases, word) ? (aliases[word] as string) : word;
 }
 
 function fits(rule: SettingRow['rule'], value: unknown): boolean {
@@ -158,7 +174,7 @@ export function boundsInWords(rule: SettingRow['rule']): string {
     case 'number':
       return `a whole number from ${rule.min} to ${rule.max}${rule.also === undefined ? '' : `, ${rule.also.words}`}`;
     case 'choice':
-      return `one of ${rule.choices.join(', ')}`;
+      return `one of ${rule.choices.join(', ')}${alsoInWords(rule.aliases)}`;
     case 'boolean':
       return 'true or false';
     case 'path':
@@ -166,4 +182,9 @@ export function boundsInWords(rule: SettingRow['rule']): string {
     case 'urls':
       return 'an object of URLs by worker name';
   }
+}
+
+function alsoInWords(aliases: Readonly<Record<string, string>> = {}): string {
+  const words = Object.entries(aliases).map(([alias, choice]) => `${alias} for ${choice}`);
+  return words.length === 0 ? '' : ` (also ${words.join(', ')})`;
 }

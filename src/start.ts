@@ -55,6 +55,7 @@ export async function startLog(
   const { checkpoint, releasedSeq } = opened;
   const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
+  control.mode = settings.mode;
   for (const [space, pages] of opened.sizes) {
     // Nobody writes to the spaces beyond; a log that has them was made by something else.
     if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);

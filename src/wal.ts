@@ -4,8 +4,7 @@
 
 import { EventEmitter } from 'node:events';
 import { type Attachment, Attachments } from './attachments.js';
-import { invalidArgument, WalError } from './base/errors.js';
-import { withTimeout } from './base/timeout.js';
+import { invalidArgument } from './base/errors.js';
 import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
 import type { WaitOptions } from './epoch/mark-waiter.js';
 import { type DurableRange, durablePublication, type Publication } from './epoch/publication.js';
@@ -21,18 +20,27 @@ import { LOCK_NAME } from './log/names.js';
 import { epochDurable, type Marks } from './marks.js';
 import type { Metrics } from './metrics.js';
 import { passOn } from './notices.js';
-import type { Observation } from './observation.js';
+import { type Observation, within } from './observation.js';
 import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
 import { type ReleaseObserver, ReleaseObservers } from './release-observers.js';
-import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
+import {
+  checkSetting,
+  type Mode,
+  processEnvironment,
+  resolveSettings,
+  type SettingOptions,
+  type Settings,
+  settingValues,
+} from './settings.js';
 import { type Place, type RunningLog, startLog } from './start.js';
 import type { Directory } from './storage/directory.js';
 import { acquireLock, type LogLock } from './storage/lock.js';
 import { NodeDirectory } from './storage/node-directory.js';
 import { EventLoopHold } from './thread/keep-alive.js';
 import { isMainThread } from './thread/thread-connect.js';
+import { Ticking } from './ticking.js';
 import type { WalEvents } from './wal-events.js';
 import type { WalWriter } from './writer.js';
 
@@ -79,7 +87,7 @@ export class Wal extends EventEmitter<WalEvents> {
   readonly #source: LogSource;
   readonly #history: PageHistory;
   readonly #observation: Observation;
-  #isTicking: boolean;
+  readonly #ticking: Ticking;
   readonly #ended: Promise<void>;
   #closing: Promise<void> | undefined;
 
@@ -100,11 +108,10 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#history = new PageHistory(this.#source, settings.pageSize);
     this.#observers = new ReleaseObservers(running.host);
     running.notices.listen((notice) => passOn(notice, this, this.#attachments, this.#observers));
-    this.#isTicking = settings.ticker;
-    const askToFlush = (): void => void this.#host.flush().catch(() => undefined);
+    this.#ticking = new Ticking(settings.ticker, control, running.host, this.#hold);
     // A flusher on this very thread could not run while an exit handler does.
     const exitFlushMs = place.isThreaded ? settings.exitFlushMs : 0;
-    this.#stopDraining = drainAtExit(control, exitFlushMs, askToFlush);
+    this.#stopDraining = drainAtExit(control, exitFlushMs, () => void this.#host.flush().catch(() => undefined));
     this.#ended = this.#host.ended().then(() => this.#onEnd());
   }
 
@@ -141,9 +148,23 @@ export class Wal extends EventEmitter<WalEvents> {
     return stateName(this.#control.state);
   }
 
+  /** The mode in force: `auto`, or `conservative`. */
+  get mode(): Mode {
+    return this.#control.mode;
+  }
+
+  /**
+   * Changes the mode while appends go on; resolves when all later ones, of any thread, go the new way. design/modes.md.
+   *
+   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_CLOSED, ERR_WAL_POISONED
+   */
+  async setMode(mode: Mode): Promise<void> {
+    await this.#hold.during(this.#host.setMode(checkSetting('mode', mode)));
+  }
+
   /** Whether the ticker runs. */
   get isRunning(): boolean {
-    return this.#isTicking && this.#control.isOpen();
+    return this.#ticking.isRunning;
   }
 
   /** The marks now. Each is read once; together they are no snapshot. */
@@ -179,23 +200,17 @@ export class Wal extends EventEmitter<WalEvents> {
    * @throws {WalError} ERR_WAL_TIMEOUT with the epoch and the reason; the flush goes on, or is tried again
    */
   async advanceAndFlush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushResult> {
-    return this.#within(this.#host.flush(), timeoutMs, 'advance and flush');
+    return this.#hold.during(within(this.#host.flush(), timeoutMs, 'advance and flush', this.#observation));
   }
 
   /** Starts the ticker; twice is harmless. With a signal: until it fires, then as {@link stop}. */
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    if (signal?.aborted === true) return;
-    this.#isTicking = true;
-    await this.#hold.during(this.#host.setTicking(true));
-    signal?.addEventListener('abort', () => void this.stop().catch(() => undefined), { once: true });
+    await this.#ticking.start(signal);
   }
 
   /** Drains, then stops the ticker, unless it was started again. Twice is harmless; commits are still taken. */
   async stop(): Promise<void> {
-    if (!this.#isTicking) return;
-    this.#isTicking = false;
-    await this.flush();
-    if (!this.#isTicking) await this.#hold.during(this.#host.setTicking(false));
+    await this.#ticking.stop();
   }
 
   /** Goes on in a new log file, if the current one holds anything. @throws {WalError} as a checkpoint */
@@ -261,7 +276,7 @@ export class Wal extends EventEmitter<WalEvents> {
       if (isRefusedClose(error)) this.#closing = undefined;
       throw error;
     });
-    return this.#within(this.#closing, timeoutMs, 'close');
+    return this.#hold.during(within(this.#closing, timeoutMs, 'close', this.#observation));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -285,15 +300,5 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#history.close();
     await this.#attachments.detach();
     this.#lock.release();
-  }
-
-  #within<T>(work: Promise<T>, timeoutMs: number | undefined, doing: string): Promise<T> {
-    return this.#hold.during(withTimeout(work, timeoutMs, () => this.#timedOut(timeoutMs as number, doing)));
-  }
-
-  #timedOut(timeoutMs: number, doing: string): WalError {
-    const reason = this.#control.state === STATE.stalled ? this.#control.failure() : undefined;
-    const details = { timeoutMs, state: this.state, ...this.marks() };
-    return new WalError('ERR_WAL_TIMEOUT', `Could not ${doing} within ${timeoutMs} ms; it goes on.`, details, reason);
   }
 }

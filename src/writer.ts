@@ -6,6 +6,7 @@ import { exhausted } from './base/counters.js';
 import { type ErrorDetails, WalError } from './base/errors.js';
 import { checkWaitBounds, startTimer } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
+import { type AppendPath, ORDERED_LANE, OrderedEncoder } from './control/ordered-encoder.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
 import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
 import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
@@ -40,6 +41,8 @@ export interface AppendAsyncOptions extends AppendOptions {
 /** A checked commit on its way into the lane. */
 interface Attempt {
   readonly commit: CheckedCommit;
+  /** The way into the log that the mode asks for. */
+  readonly path: AppendPath;
   /** Whether its bytes were copied already, as a jumbo's are. */
   readonly isEncoded: boolean;
   try(lockTimeoutMs: number): number | Refusal;
@@ -48,18 +51,18 @@ interface Attempt {
 }
 
 /** An attempt at what fits the lane. A class, because every append makes one: closures would be three more objects. */
-class LaneAttempt implements Attempt {
+class PathAttempt implements Attempt {
   readonly isEncoded = false;
   readonly commit: CheckedCommit;
-  readonly #laneWriter: LaneWriter;
+  readonly path: AppendPath;
 
-  constructor(laneWriter: LaneWriter, commit: CheckedCommit) {
-    this.#laneWriter = laneWriter;
+  constructor(path: AppendPath, commit: CheckedCommit) {
+    this.path = path;
     this.commit = commit;
   }
 
   try(lockTimeoutMs: number): number | Refusal {
-    return this.#laneWriter.tryAppend(this.commit, lockTimeoutMs);
+    return this.path.tryAppend(this.commit, lockTimeoutMs);
   }
 
   drop(): void {
@@ -73,6 +76,7 @@ export class WalWriter {
   readonly #control: Control;
   readonly #lanes: readonly Lane[];
   readonly #laneWriter: LaneWriter;
+  readonly #ordered: OrderedEncoder;
   readonly #writerId: number;
   readonly #port: MessagePort;
   readonly #keepAlive: KeepAlive;
@@ -102,6 +106,8 @@ export class WalWriter {
     const lane = this.#lanes[welcome.laneIndex] as Lane;
     this.#writerId = welcome.writerId;
     this.#laneWriter = new LaneWriter(lane, welcome.writerId, this.#control, handle.frameSeed);
+    const orderedLane = this.#lanes[ORDERED_LANE] as Lane;
+    this.#ordered = new OrderedEncoder(orderedLane, welcome.writerId, this.#control, handle.frameSeed);
     this.#port = port;
     this.#keepAlive = keepAlive;
     this.#appendTimeoutMs = handle.appendTimeoutMs ?? appendTimeoutMs;
@@ -118,16 +124,19 @@ export class WalWriter {
     };
   }
 
-  /** The lane of this thread, from 0; stable. */
+  /** The lane of this thread, from 0; stable. In conservative mode all threads append to lane 0 instead. */
   get lane(): number {
     return this.#laneWriter.lane.index;
   }
 
   /** Whether the lane is at most half full: a hint, as for a stream. */
   get writable(): boolean {
-    return (
-      this.#isConnected && this.#control.isOpen() && this.#laneWriter.freeBytes() * 2 >= this.#laneWriter.lane.bytes
-    );
+    const path = this.#path;
+    return this.#isConnected && this.#control.isOpen() && path.freeBytes() * 2 >= path.lane.bytes;
+  }
+
+  get #path(): AppendPath {
+    return this.#control.isOrdered() ? this.#ordered : this.#laneWriter;
   }
 
   /** @internal The id under which this thread holds locks and pins. */
@@ -157,7 +166,7 @@ export class WalWriter {
   append(input: CommitInput, { timeoutMs = this.#appendTimeoutMs }: AppendOptions = {}): Commit {
     checkWaitBounds({ timeoutMs });
     const measured = this.#telemetry.begin();
-    const attempt = this.#prepare(input);
+    let attempt = this.#prepare(input);
     // Known when it is needed: an append that finds space does not look at the clock.
     let deadlineMs: number | undefined;
     let lockMs = LOCK_WAIT_MS;
@@ -167,11 +176,15 @@ export class WalWriter {
         const result = attempt.try(lockMs);
         if (typeof result === 'number') return this.#published(result, attempt, measured);
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
-        if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);
+        if (!this.#control.isOpen()) throw this.#refused('closed', attempt.path, timeoutMs);
+        if (result === 'switched') {
+          attempt = this.#prepareOtherWay(attempt, input);
+          continue;
+        }
         const nowMs = monotonicMs();
         deadlineMs ??= nowMs + timeoutMs;
         const leftMs = deadlineMs - nowMs;
-        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs);
+        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, attempt.path, timeoutMs);
         this.#askForSpace(result);
         if (measured !== undefined) measured.hasWaited = true;
         if (result === 'full') this.#control.writtenTurn.wait(turn, leftMs);
@@ -201,8 +214,12 @@ export class WalWriter {
         const turn = this.#control.writtenTurn.load();
         const result = attempt.try(0);
         if (typeof result === 'number') return this.#published(result, attempt, measured);
+        if (result === 'switched') {
+          attempt = this.#prepareOtherWay(attempt, input);
+          continue;
+        }
         const leftMs = deadlineMs - monotonicMs();
-        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, timeoutMs ?? 0);
+        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, attempt.path, timeoutMs ?? 0);
         this.#askForSpace(result);
         if (measured !== undefined) measured.hasWaited = true;
         // No turn tells of a lock: whoever is inside may leave without having published anything.
@@ -238,17 +255,18 @@ export class WalWriter {
     this.#checkOpen();
     const commit = checkCommit(input, this.#bounds);
     checkFrameSize(commit);
-    const laneWriter = this.#laneWriter;
-    if (!laneWriter.isJumbo(commit.recordsBytes)) return new LaneAttempt(laneWriter, commit);
+    const path = this.#path;
+    if (!path.isJumbo(commit.recordsBytes)) return new PathAttempt(path, commit);
     // What the header still needs, as it was when the bytes were encoded.
     const kept = { ...commit, pages: [...commit.pages], sizes: commit.sizes.map((size) => ({ ...size })) };
     // The buffer goes to the flusher before any reference to it can be published.
-    const jumbo = laneWriter.encodeJumbo(commit, this.#writerId * 2 ** 32 + this.#jumboNext++);
+    const jumbo = path.encodeJumbo(commit, this.#writerId * 2 ** 32 + this.#jumboNext++);
     this.#post({ kind: 'jumbo', ...jumbo });
     return {
       commit,
+      path,
       isEncoded: true,
-      try: (lockMs) => laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),
+      try: (lockMs) => path.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(path.lane, bytes)),
       drop: () => this.#post({ kind: 'dropJumbo', jumboId: jumbo.jumboId }),
     };
   }
@@ -262,9 +280,15 @@ export class WalWriter {
     return attempt.isEncoded ? attempt : this.#prepare(input);
   }
 
+  /** The mode has changed before the commit was published: it goes the other way from the beginning (M1). */
+  #prepareOtherWay(attempt: Attempt, input: CommitInput): Attempt {
+    attempt.drop();
+    return this.#prepare(input);
+  }
+
   #checkOpen(): void {
     // First: a log that failed says so, also to a writer that it made leave.
-    if (!this.#control.isOpen()) throw this.#refused('closed', 0);
+    if (!this.#control.isOpen()) throw this.#refused('closed', this.#path, 0);
     // A writer that left has no port any more: its jumbos would not arrive, and nobody would clean up after its death.
     if (!this.#isConnected) throw new WalError('ERR_WAL_CLOSED', 'This writer has left the log; connect again.');
   }
@@ -274,13 +298,12 @@ export class WalWriter {
   }
 
   /** Claims room for a jumbo, in the lane's lock: bytes in flight stay bounded, but one is always let through. */
-  #admitJumbo(bytes: number): boolean {
+  #admitJumbo({ jumboClaimed }: Lane, bytes: number): boolean {
     const { jumboLock } = this.#control;
     if (!jumboLock.acquire(this.#writerId, LOCK_WAIT_MS)) return false;
     try {
       const inFlight = this.#lanes.reduce((sum, lane) => sum + lane.jumboBytes(), 0);
       if (inFlight > 0 && inFlight + bytes > this.#handle.maxJumboBytes) return false;
-      const { jumboClaimed } = this.#laneWriter.lane;
       jumboClaimed.store(jumboClaimed.load() + bytes);
       return true;
     } finally {
@@ -288,18 +311,18 @@ export class WalWriter {
     }
   }
 
-  #published(seq: number, { commit, isEncoded: isJumbo }: Attempt, measured: MeasuredAppend | undefined): Commit {
+  #published(seq: number, { commit, path, isEncoded }: Attempt, measured: MeasuredAppend | undefined): Commit {
     const { recordsBytes: bytes, pages } = commit;
+    const { lane } = path;
     this.#bytesSinceCheck += bytes;
-    this.#control.wakeFlusher(this.#isSealWanted() ? 'demand' : 'commit');
+    this.#control.wakeFlusher(this.#isSealWanted(lane) ? 'demand' : 'commit');
     if (measured !== undefined)
-      this.#telemetry.end(measured, { seq, lane: this.lane, pages: pages.length, bytes, isJumbo });
+      this.#telemetry.end(measured, { seq, lane: lane.index, pages: pages.length, bytes, isJumbo: isEncoded });
     return new Commit(seq, this.#waiters);
   }
 
   /** Whether what is staged by now should not wait for the tick. */
-  #isSealWanted(): boolean {
-    const { lane } = this.#laneWriter;
+  #isSealWanted(lane: Lane): boolean {
     if (lane.stagedBytes() * 2 > lane.bytes) return true;
     if (this.#bytesSinceCheck * CAP_CHECK_SHARE < this.#handle.maxParallelCommitBytes) return false;
     this.#bytesSinceCheck = 0;
@@ -327,14 +350,13 @@ export class WalWriter {
   }
 
   /** The error of an append that did not happen. */
-  #refused(refusal: Refusal, timeoutMs: number): WalError {
+  #refused(refusal: Refusal, { lane }: AppendPath, timeoutMs: number): WalError {
     const { state } = this.#control;
     if (state === STATE.failed) return this.#control.failure();
     if (refusal === 'closed')
       return new WalError('ERR_WAL_CLOSED', 'The log is closing or closed and takes no commits.');
     if (refusal === 'exhausted')
       return exhausted('commit sequence', { commitSeqNext: this.#control.commitSeqNext.load() });
-    const { lane } = this.#laneWriter;
     const details = { lane: lane.index, laneBytes: lane.bytes, stagedBytes: lane.stagedBytes(), timeoutMs, refusal };
     if (state === STATE.stalled) return stalled(this.#control.failure(), lane.index, details);
     if (timeoutMs === 0) {

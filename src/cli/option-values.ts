@@ -1,6 +1,8 @@
 // Values of options, checked while the command line is parsed: what is wrong with one is a usage error that names it.
 
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { WalError } from '../base/errors.js';
+import { checkSetting, type Mode } from '../settings.js';
 
 /** A parser of whole numbers from `first` to `last`, written with digits only. */
 export function wholeNumber(first: number, last: number): (text: string) => number {
@@ -45,4 +47,16 @@ export function oneOf<Choice extends string>(choices: readonly Choice[]): (text:
     if (choice !== undefined) return choice;
     throw new InvalidArgumentError(`It must be one of ${choices.join(', ')}.`);
   };
+}
+
+/** `--mode`, in all the words that the setting has. */
+export function modeOption(): Option {
+  return new Option('--mode <mode>', 'auto or conservative (default: LANEWAL_MODE, or auto)').argParser((text) => {
+    try {
+      return checkSetting('mode', text as Mode);
+    } catch (thrown) {
+      const bounds = thrown instanceof WalError ? thrown.details.bounds : thrown;
+      throw new InvalidArgumentError(`It must be ${bounds}.`);
+    }
+  });
 }

@@ -7,10 +7,12 @@ import { type AtomicOps, atomics } from '../memory/atomics.js';
 import { SharedLock } from '../memory/shared-lock.js';
 import { Turn } from '../memory/turn.js';
 import { LINE_BYTES, Word32, Word64 } from '../memory/words.js';
+import type { Mode } from '../settings.js';
+import { MODE, modeOf } from './mode.js';
 import { PINS_BYTES, Pins } from './pins.js';
 
 /** Version of the shared-memory layout, in the handle: both sides must run the same code. */
-export const MEMORY_VERSION = 3;
+export const MEMORY_VERSION = 4;
 
 /** States of an open log. Only the flusher changes them, except to `failed` when the flusher itself has died. */
 export const STATE = { running: 1, stalled: 2, closing: 3, closed: 4, failed: 5 } as const;
@@ -54,8 +56,9 @@ const LINE = {
   jumboLockWaiters: 14,
   counters: 15,
   failureBytes: 17,
+  mode: 18,
 } as const;
-const FAILURE_OFFSET = 18 * LINE_BYTES;
+const FAILURE_OFFSET = 19 * LINE_BYTES;
 const FAILURE_BYTES_MAX = 4096;
 /** The word of the failure text: its length below, a version above that changes with every text. */
 const FAILURE_LENGTH_MASK = 0x1fff;
@@ -93,6 +96,7 @@ export class Control {
   /** The next commit sequence to be taken: fetch-add by whoever appends. */
   readonly commitSeqNext: Word64;
   readonly #state: Word32;
+  readonly #mode: Word32;
   /** Last commit handed to the operating system, with all before it. Written by the flusher. */
   readonly writtenSeq: Word64;
   /** Last commit that survives power loss (under `off`: written), with all before it. Written by the flusher. */
@@ -129,6 +133,7 @@ export class Control {
     const word64 = (line: number): Word64 => new Word64(ops, buffer, line);
     this.commitSeqNext = word64(LINE.commitSeqNext);
     this.#state = word32(LINE.state);
+    this.#mode = word32(LINE.mode);
     this.writtenSeq = word64(LINE.writtenSeq);
     this.durableSeq = word64(LINE.durableSeq);
     this.durableEpoch = word64(LINE.durableEpoch);
@@ -166,6 +171,7 @@ export class Control {
     control.durableSeq.store(lastSeq);
     control.durableEpoch.store(lastEpoch);
     control.sealedEpoch.store(lastEpoch);
+    control.#mode.store(MODE.auto);
     control.#state.store(STATE.running);
     return control;
   }
@@ -187,6 +193,21 @@ export class Control {
   isOpen(): boolean {
     const { state } = this;
     return state === STATE.running || state === STATE.stalled;
+  }
+
+  /** The mode in force. */
+  get mode(): Mode {
+    return modeOf(this.#mode.load());
+  }
+
+  /** Changed by the owner before the log runs, by the flusher afterwards. */
+  set mode(mode: Mode) {
+    this.#mode.store(MODE[mode]);
+  }
+
+  /** Whether commits go through the one lane of conservative mode. */
+  isOrdered(): boolean {
+    return this.#mode.load() === MODE.conservative;
   }
 
   /** Whether nothing will be written any more. */

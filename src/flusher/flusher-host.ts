@@ -2,6 +2,7 @@
 
 import { WalError } from '../base/errors.js';
 import { Control, STATE } from '../epoch/control.js';
+import type { Mode } from '../settings.js';
 import type { Directory } from '../storage/directory.js';
 import { RequestSender } from '../thread/request-port.js';
 import { MessageChannel, type MessagePort, threadId } from '../thread/thread-connect.js';
@@ -104,6 +105,11 @@ export class FlusherHost {
 
   async setTicking(isTicking: boolean): Promise<void> {
     await this.#ask({ kind: 'ticker', isTicking });
+  }
+
+  /** Changes the mode; resolves when every later commit goes the new way. */
+  async setMode(mode: Mode): Promise<void> {
+    await this.#ask({ kind: 'mode', mode });
   }
 
   /**

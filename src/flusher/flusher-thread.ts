@@ -3,11 +3,13 @@
 
 import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
+import { switchMode } from '../control/mode-switch.js';
 import { Control } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
 import { LogWriter } from '../log/log-writer.js';
 import { SparePool } from '../log/spare-pool.js';
 import { Telemetry } from '../observe/telemetry.js';
+import type { Mode } from '../settings.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
@@ -192,6 +194,8 @@ export class FlusherThread {
       case 'ticker':
         this.#flusher.isTicking = request.isTicking;
         return undefined;
+      case 'mode':
+        return this.#switchMode(request.mode);
       case 'checkpoint':
         return this.#takeCheckpoint(request);
       case 'rotate':
@@ -204,6 +208,15 @@ export class FlusherThread {
         return undefined;
       case 'files':
         return this.#retention.files();
+    }
+  }
+
+  async #switchMode(mode: Mode): Promise<void> {
+    const heldGuards = switchMode(this.#control, this.#lanes, mode);
+    // A writer is behind its guard for microseconds, or it is preempted, or dead and about to be reaped.
+    while (heldGuards().length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (this.#control.hasEnded()) throw this.#flusher.endedError();
     }
   }
 

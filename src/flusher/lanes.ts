@@ -3,6 +3,7 @@
 
 import { assert } from '../base/assert.js';
 import { WalError } from '../base/errors.js';
+import { ORDERED_LANE } from '../control/ordered-encoder.js';
 import type { Control } from '../epoch/control.js';
 import { type DeadGuard, EpochTally, readSealBounds } from '../epoch/sealing.js';
 import { GUARD_IDLE, type Lane } from '../lane/lane.js';
@@ -112,13 +113,25 @@ export class FlusherLanes {
   }
 
   /**
-   * Cleans up after a dead writer of `lane`.
+   * Cleans up after a dead writer of `lane`, which in conservative mode was on its way through the first lane.
    *
-   * It may have been terminated between any two steps of an append. Only if it held the lane's lock is there anything
-   * to clean: then the flusher holds the lock until the lane is as if the writer had never entered, or had left.
+   * It may have been terminated between any two steps of an append. Only if it held a lane's lock is there anything to
+   * clean in that lane.
    */
   reap(writerId: number, lane: Lane): void {
     this.#receiveJumbos();
+    const mayHold = new Set([lane, this.#lanes[ORDERED_LANE] as Lane]);
+    for (const each of mayHold) this.#reapIn(each, writerId);
+    if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);
+    this.#dropOrphans(writerId, [...mayHold]);
+    this.#control.pins.releaseAllOf(writerId);
+    this.#control.count('writersReaped');
+    // Room that the dead writer had claimed for a jumbo is free again: whoever waits for it sleeps on this turn.
+    this.#control.writtenTurn.announce();
+  }
+
+  /** The flusher holds the lock until the lane is as if the writer had never entered, or had left. */
+  #reapIn(lane: Lane, writerId: number): void {
     if (lane.lock.takeOver(writerId, FLUSHER_ID)) {
       const guard = lane.guard.load();
       // I6: noted before the guard goes, so that no seal sees neither.
@@ -128,12 +141,6 @@ export class FlusherLanes {
       lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));
       lane.lock.release(FLUSHER_ID);
     }
-    if (this.#control.jumboLock.takeOver(writerId, FLUSHER_ID)) this.#control.jumboLock.release(FLUSHER_ID);
-    this.#dropOrphans(writerId, lane);
-    this.#control.pins.releaseAllOf(writerId);
-    this.#control.count('writersReaped');
-    // Room that the dead writer had claimed for a jumbo is free again: whoever waits for it sleeps on this turn.
-    this.#control.writtenTurn.announce();
   }
 
   #noteDeadGuard(deadGuard: DeadGuard): void {
@@ -183,9 +190,9 @@ export class FlusherLanes {
     }
   }
 
-  #dropOrphans(writerId: number, lane: Lane): void {
+  #dropOrphans(writerId: number, lanes: readonly Lane[]): void {
     if (this.#jumbos.size === 0) return;
-    const published = new Set(this.#references(lane, lane.tail.load()));
+    const published = new Set(lanes.flatMap((lane) => this.#references(lane, lane.tail.load())));
     for (const [jumboId, held] of this.#jumbos) {
       if (held.writerId === writerId && !published.has(jumboId)) this.#jumbos.delete(jumboId);
     }

@@ -5,6 +5,7 @@ import type { WireError } from '../base/errors.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { TraceRecord } from '../observe/trace.js';
+import type { Mode } from '../settings.js';
 import type { SyncMethod } from '../storage/node-directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import type { ArchiveStart } from './archive-hold.js';
@@ -49,6 +50,7 @@ export type FlusherRequest =
   | { readonly kind: 'flush' }
   | { readonly kind: 'close' }
   | { readonly kind: 'ticker'; readonly isTicking: boolean }
+  | { readonly kind: 'mode'; readonly mode: Mode }
   | { readonly kind: 'checkpoint'; readonly throughSeq: number; readonly store?: StoreIdentity | undefined }
   /** To go on in a new file, if the current one holds anything. */
   | { readonly kind: 'rotate' }

@@ -19,6 +19,8 @@ import { advance, bytesBetween, GUARD_IDLE, type Lane } from './lane.js';
 export interface SequenceSource {
   readonly commitSeqNext: { load(): number; increment(): number };
   isOpen(): boolean;
+  /** Whether commits go another way now, in order through one lane. */
+  isOrdered(): boolean;
   setSizePages(space: number, pages: number): void;
 }
 
@@ -28,8 +30,8 @@ export interface Jumbo {
   readonly frame: SharedArrayBuffer;
 }
 
-/** Why an append did not happen; nothing was written. */
-export type Refusal = 'full' | 'locked' | 'closed' | 'exhausted';
+/** Why an append did not happen; nothing was written. `switched`: the log has another mode now. */
+export type Refusal = 'full' | 'locked' | 'closed' | 'switched' | 'exhausted';
 
 /** Bytes of a frame that holds `recordsBytes` of records. */
 export function frameBytesFor(recordsBytes: number): number {
@@ -161,6 +163,11 @@ export class LaneWriter {
     if (!sequences.isOpen()) {
       guard.store(GUARD_IDLE);
       return 'closed';
+    }
+    // M1: the mode likewise, so that a switch, which waits for guards, knows when nobody is on the old path.
+    if (sequences.isOrdered()) {
+      guard.store(GUARD_IDLE);
+      return 'switched';
     }
     if (seen > COUNTER_MAX) {
       guard.store(GUARD_IDLE);

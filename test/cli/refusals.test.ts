@@ -48,7 +48,7 @@ describe('options', () => {
   });
 
   test.each([
-    ['--mode', 'auto'],
+    ['--mode', 'sometimes'],
     ['--copies', '0'],
     ['--copies', '4097'],
     ['--writers', '1.5'],

@@ -4,6 +4,7 @@ import type { Mutant } from '../support/mutation.js';
 import { ARCHIVE_MUTANTS } from './archive.js';
 import { BACKUP_MUTANTS } from './backup.js';
 import { CACHE_MUTANTS } from './cache.js';
+import { CONTROL_MUTANTS } from './control.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LANE_MUTANTS,
   ...EPOCH_MUTANTS,
   ...MEMORY_MUTANTS,
+  ...CONTROL_MUTANTS,
   ...FLUSHER_MUTANTS,
   ...LOG_MUTANTS,
   ...RETENTION_MUTANTS,

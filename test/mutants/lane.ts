@@ -12,7 +12,7 @@ const REAPING_TEST = 'test/unit/flusher/reaping.test.ts';
 
 const EVERY_SEAL = { file: SEALING_TEST, title: 'I5: a seal between any two operations of two appends' };
 const EVERY_DEATH = { file: REAPING_TEST, title: 'I6: leaves a whole commit, an explained void, or nothing' };
-const ORDER = { file: PUBLISH_TEST, title: 'I2 I3 I4: publishing goes in one order' };
+const ORDER = { file: PUBLISH_TEST, title: 'I2 I3 I4 M1: publishing goes in one order' };
 
 export const LANE_MUTANTS: readonly Mutant[] = [
   {
@@ -90,6 +90,11 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     if (!sequences.isOpen()) {
       guard.store(GUARD_IDLE);
       return 'closed';
+    }
+    // M1: the mode likewise, so that a switch, which waits for guards, knows when nobody is on the old path.
+    if (sequences.isOrdered()) {
+      guard.store(GUARD_IDLE);
+      return 'switched';
     }
     if (seen > COUNTER_MAX) {
       guard.store(GUARD_IDLE);

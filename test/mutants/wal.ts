@@ -32,7 +32,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'F26: an append waits on for a log that has failed',
     file: WRITER,
-    find: `        if (!this.#control.isOpen()) throw this.#refused('closed', timeoutMs);`,
+    find: `        if (!this.#control.isOpen()) throw this.#refused('closed', attempt.path, timeoutMs);`,
     replace: ``,
     killedBy: {
       file: 'test/threads/flusher-deaths.test.ts',
@@ -49,7 +49,7 @@ export const WAL_MUTANTS: readonly Mutant[] = [
   {
     name: 'I8: looks how the flusher sleeps before it appends',
     file: WRITER,
-    find: `    this.#control.wakeFlusher(this.#isSealWanted() ? 'demand' : 'commit');`,
+    find: `    this.#control.wakeFlusher(this.#isSealWanted(lane) ? 'demand' : 'commit');`,
     replace: ``,
     killedBy: { file: ORDERS_TEST, title: 'I8: a published commit wakes an idle flusher' },
   },
@@ -66,13 +66,15 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     find: `    this.#post({ kind: 'jumbo', ...jumbo });
     return {
       commit,
+      path,
       isEncoded: true,
-      try: (lockMs) => laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes)),`,
+      try: (lockMs) => path.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(path.lane, bytes)),`,
     replace: `    return {
       commit,
+      path,
       isEncoded: true,
       try: (lockMs) => {
-        const result = laneWriter.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(bytes));
+        const result = path.tryAppendJumbo(kept, jumbo, lockMs, (bytes) => this.#admitJumbo(path.lane, bytes));
         this.#post({ kind: 'jumbo', ...jumbo });
         return result;
       },`,

@@ -13,7 +13,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['frame'],
   ['lane', 'epoch', 'segment', 'log'],
   ['versions', 'cache'],
-  ['archive'],
+  ['archive', 'control'],
   ['flusher', 'recovery'],
   ['follow'],
   ['checkpoint'],

@@ -9,9 +9,10 @@ import { monotonicMs } from '../../base/clock.js';
 import { toWalError } from '../../base/errors.js';
 import { seeded } from '../../base/random.js';
 import type { RecoveryReport } from '../../recovery/report.js';
+import type { Mode } from '../../settings.js';
 import { DEMO_COPIES, DEMO_WRITERS, DemoRun, type Killed, type Survivors } from '../demo/demo-run.js';
 import { EXIT } from '../exit-status.js';
-import { filePath, wholeNumber } from '../option-values.js';
+import { filePath, modeOption, wholeNumber } from '../option-values.js';
 import { printJson, printLine } from '../output.js';
 import type { ReplayOutcome } from '../replay/replay-job.js';
 
@@ -19,6 +20,7 @@ interface DemoOptions {
   readonly dir?: string;
   readonly seed?: number;
   readonly keep?: boolean;
+  readonly mode?: Mode;
   readonly json?: boolean;
 }
 
@@ -45,6 +47,7 @@ export function addDemo(program: Command, finish: (status: number) => void): voi
       'seed of the moment of the kill (default: random, and printed)',
       wholeNumber(0, 2 ** 31 - 1),
     )
+    .addOption(modeOption())
     .option('--keep', 'leave the files there to look at')
     .option('--json', 'print the figures as one JSON document')
     .action(async (options: DemoOptions) => finish((await demo(options)) ? EXIT.done : EXIT.damaged));
@@ -93,7 +96,7 @@ async function runUntilKill(
   for (let attempt = 1; ; attempt++) {
     const folder = makeFolder(options.dir);
     folders.push(folder);
-    const run = await DemoRun.prepare(folder);
+    const run = await DemoRun.prepare(folder, options.mode);
     const total = run.transactions * DEMO_COPIES;
     const count = Math.max(1, Math.round(total * share));
     if (attempt === 1) {
@@ -145,12 +148,12 @@ function survivorsInWords({ total, lost, wrongCopies }: Survivors, killed: Kille
   return `${killed.total} acknowledged, ${total} there, lost ${lost}; ${pages}`;
 }
 
-function outcomeInWords({ commits, frames, seconds, lanes, counters }: ReplayOutcome, pageBytes: number): string {
+function outcomeInWords({ commits, frames, seconds, lanes, mode, counters }: ReplayOutcome, pageBytes: number): string {
   const mibPerSecond = (frames * pageBytes) / 2 ** 20 / Math.max(seconds, 0.001);
   return (
     `the other ${commits} transactions in ${seconds.toFixed(2)} s (${Math.round(commits / Math.max(seconds, 0.001))} ` +
     `a second, ${mibPerSecond.toFixed(0)} MiB/s), ${counters.epochs} epochs, ` +
-    `${counters.lanesUsed} of ${lanes} lanes, up to ${counters.framesPerEpochMax} commits of ` +
+    `mode ${mode}, ${counters.lanesUsed} of ${lanes} lanes, up to ${counters.framesPerEpochMax} commits of ` +
     `${counters.lanesPerEpochMax} lanes in one epoch`
   );
 }
@@ -191,7 +194,7 @@ function documentOf({
     wrongAfterRecovery: survivors.wrongCopies,
     tail: recovered.tail,
     droppedBytes: recovered.droppedBytes,
-    carriedOn: { transactions: commits, frames, seconds: outcome.seconds, lanes, ...counters },
+    carriedOn: { transactions: commits, frames, seconds: outcome.seconds, mode: outcome.mode, lanes, ...counters },
     wrongAtTheEnd: wrongCopies,
     isLogSound: isSound,
     seconds,

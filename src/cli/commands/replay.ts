@@ -6,9 +6,9 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { invalidArgument, WalError } from '../../base/errors.js';
 import { SPACE_COUNT_MAX } from '../../epoch/control.js';
-import { type FsyncPolicy, processEnvironment, resolveSettings, type SettingOptions } from '../../settings.js';
+import { type FsyncPolicy, type Mode, processEnvironment, resolveSettings } from '../../settings.js';
 import { EXIT } from '../exit-status.js';
-import { filePath, oneOf, wholeNumber } from '../option-values.js';
+import { filePath, modeOption, oneOf, wholeNumber } from '../option-values.js';
 import { bytesInWords, ProgressLine, printJson, printPairs } from '../output.js';
 import {
   checkFolder,
@@ -21,7 +21,7 @@ import {
 } from '../page-files.js';
 import { AckFile } from '../replay/acknowledgements.js';
 import { type ReplayInput, readReplayInput } from '../replay/replay-input.js';
-import { type FinishedReplay, type ReplayOutcome, runReplay } from '../replay/replay-job.js';
+import { type FinishedReplay, type ReplayJob, type ReplayOutcome, runReplay } from '../replay/replay-job.js';
 
 interface ReplayOptions {
   readonly base: string;
@@ -31,6 +31,7 @@ interface ReplayOptions {
   readonly writers?: number;
   readonly lanes?: number;
   readonly fsync?: FsyncPolicy;
+  readonly mode?: Mode;
   readonly stopAfter?: number;
   readonly ackFile?: string;
   readonly checkpoint: boolean;
@@ -70,6 +71,7 @@ export function addReplay(program: Command, finish: (status: number, isAbrupt?: 
         oneOf<FsyncPolicy>(['full', 'normal', 'off']),
       ),
     )
+    .addOption(modeOption())
     .option('--stop-after <count>', 'only the first transactions of each copy', wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option(
       '--ack-file <file>',
@@ -148,9 +150,10 @@ function writersOf({ writers, copies }: ReplayOptions): number {
 }
 
 /** The number of writers is the default of `lanes`, but a variable goes before a default. */
-function settingsOf(options: ReplayOptions): Pick<SettingOptions, 'lanes' | 'fsync'> {
-  const { lanes } = resolveSettings({ lanes: options.lanes, fsync: options.fsync }, processEnvironment());
-  return { lanes: lanes.source === 'default' ? writersOf(options) : lanes.value, fsync: options.fsync };
+function settingsOf(options: ReplayOptions): ReplayJob['settings'] {
+  const { fsync, mode } = options;
+  const { lanes } = resolveSettings({ lanes: options.lanes, fsync, mode }, processEnvironment());
+  return { lanes: lanes.source === 'default' ? writersOf(options) : lanes.value, fsync, mode };
 }
 
 /** An ack file in the place of an input or an output would destroy it. */
@@ -172,7 +175,7 @@ function realPath(path: string): string {
 
 /** The result as `--json` prints it, but for what only the call knows. */
 function resultOf(outcome: ReplayOutcome, { base }: ReplayInput) {
-  const { commits, frames, seconds, counters, lanes, dbSizePages } = outcome;
+  const { commits, frames, seconds, counters, lanes, mode, dbSizePages } = outcome;
   return {
     transactions: commits,
     frames,
@@ -181,7 +184,7 @@ function resultOf(outcome: ReplayOutcome, { base }: ReplayInput) {
     dbSizePages,
     seconds: Number(seconds.toFixed(6)),
     commitsPerSecond: seconds > 0 ? Math.round(commits / seconds) : 0,
-    mode: 'auto',
+    mode,
     lanes,
     lanesUsed: counters.lanesUsed,
     epochs: counters.epochs,
@@ -216,6 +219,7 @@ function print({ json, db }: ReplayOptions, result: ReplayResult): void {
     ],
     ['page images', `${frames} of ${result.pageSize} bytes, ${bytesInWords(bytes)}`],
     ['time', `${seconds.toFixed(3)} s, ${result.commitsPerSecond} transactions/s, ${mibPerSecond} MiB/s`],
+    ['mode', result.mode],
     ['writers, lanes', `${writers} writers, ${lanesUsed} of ${lanes} lanes used`],
     [
       'epochs',

@@ -12,6 +12,7 @@ import { monotonicMs } from '../../base/clock.js';
 import { WalError } from '../../base/errors.js';
 import { recoverWal, verifyWal } from '../../recover.js';
 import type { RecoveryReport } from '../../recovery/report.js';
+import type { Mode } from '../../settings.js';
 import { logDirectoryOf, scanSteadily, segmentsOfChain } from '../log-reading.js';
 import { pageFilePaths, sha256OfFile } from '../page-files.js';
 import { readAckFile } from '../replay/acknowledgements.js';
@@ -55,16 +56,21 @@ export class DemoRun {
   readonly #dbPath: string;
   readonly #ackPath: string;
   readonly #input: ReplayInput;
+  readonly #mode: Mode | undefined;
 
-  private constructor(folder: string, input: ReplayInput) {
+  private constructor(folder: string, input: ReplayInput, mode: Mode | undefined) {
+    this.#mode = mode;
     this.#dbPath = join(folder, 'bank.db');
     this.#ackPath = join(folder, 'acknowledged');
     this.#input = input;
   }
 
-  /** @param folder - exists, and holds nothing that has our names */
-  static async prepare(folder: string): Promise<DemoRun> {
-    return new DemoRun(folder, await readReplayInput(pathOf('base.db.gz'), pathOf('trace.db-wal.gz')));
+  /**
+   * @param folder - exists, and holds nothing that has our names
+   * @param mode - of both logs; undefined for what the environment says
+   */
+  static async prepare(folder: string, mode: Mode | undefined): Promise<DemoRun> {
+    return new DemoRun(folder, await readReplayInput(pathOf('base.db.gz'), pathOf('trace.db-wal.gz')), mode);
   }
 
   /** Transactions of one copy. */
@@ -129,7 +135,7 @@ export class DemoRun {
       copies: DEMO_COPIES,
       writers: DEMO_WRITERS,
       transactions: this.transactions,
-      settings: { lanes: DEMO_WRITERS },
+      settings: { lanes: DEMO_WRITERS, mode: this.#mode },
       present,
     });
     await finished.checkpointAndClose();
@@ -186,7 +192,17 @@ export class DemoRun {
   #replayArguments(): string[] {
     const files = ['--base', pathOf('base.db.gz'), '--wal', pathOf('trace.db-wal.gz'), '--db', this.#dbPath];
     const counts = ['--copies', `${DEMO_COPIES}`, '--writers', `${DEMO_WRITERS}`, '--lanes', `${DEMO_WRITERS}`];
-    return [fileURLToPath(MAIN), 'replay', ...files, ...counts, '--ack-file', this.#ackPath, '--no-checkpoint'];
+    const mode = this.#mode === undefined ? [] : ['--mode', this.#mode];
+    return [
+      fileURLToPath(MAIN),
+      'replay',
+      ...files,
+      ...counts,
+      ...mode,
+      '--ack-file',
+      this.#ackPath,
+      '--no-checkpoint',
+    ];
   }
 }
 

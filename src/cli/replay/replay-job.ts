@@ -6,7 +6,7 @@ import { monotonicMs } from '../../base/clock.js';
 import { WalError } from '../../base/errors.js';
 import type { CounterName } from '../../epoch/control.js';
 import { recoverDirectory } from '../../recovery/recover.js';
-import type { SettingOptions } from '../../settings.js';
+import type { Mode, SettingOptions } from '../../settings.js';
 import { MessageChannel } from '../../thread/thread-connect.js';
 import { startWorker } from '../../thread/worker-host.js';
 import { openWal, type Wal } from '../../wal.js';
@@ -28,7 +28,7 @@ export interface ReplayJob {
   readonly writers: number;
   /** How many transactions of each copy. */
   readonly transactions: number;
-  readonly settings: Pick<SettingOptions, 'lanes' | 'fsync'>;
+  readonly settings: Pick<SettingOptions, 'lanes' | 'fsync' | 'mode'>;
   readonly ackFile?: AckFile | undefined;
   /** By copy: the sequences of transactions, counted from 0, that the log has already. */
   readonly present?: readonly ReadonlyMap<number, number>[] | undefined;
@@ -45,6 +45,8 @@ export interface ReplayOutcome {
   readonly seconds: number;
   readonly counters: Readonly<Record<CounterName, number>>;
   readonly lanes: number;
+  /** The mode in force at the end, as the log says. */
+  readonly mode: Mode;
   readonly dbSizePages: readonly number[];
 }
 
@@ -121,6 +123,7 @@ class Replay {
         seconds,
         counters: this.#wal.counters(),
         lanes: this.#wal.settings.lanes,
+        mode: this.#wal.mode,
         dbSizePages: new Array<number>(copies).fill(size),
       };
     } finally {

@@ -20,6 +20,8 @@ export interface LogScope extends Pick<Scope<Ghost>, 'deathsMax' | 'hasTimeouts'
   readonly mayRest?: boolean;
   /** Whether marks are moved by the test itself, with nothing behind them. */
   readonly onlyWaits?: boolean;
+  /** Whether writers change their lane with the mode. */
+  readonly isModal?: boolean;
   /** What else must be true in the end, besides that everything is written once. */
   readonly atRest?: (world: World<Ghost>) => string | undefined;
 }
@@ -34,6 +36,7 @@ export async function exploreLog(scope: LogScope): Promise<Explored> {
     onlySeals = true,
     mayRest = false,
     onlyWaits = false,
+    isModal = false,
     atRest,
     ...rest
   } = scope;
@@ -45,7 +48,7 @@ export async function exploreLog(scope: LogScope): Promise<Explored> {
     threads,
     observe: observer(log.slots),
     laws: onlyWaits ? [] : [...laws.all(), ...(onlySeals ? [laws.loadOrder()] : [])],
-    soleWriters: soleWriters(log, threads),
+    soleWriters: isModal ? new Map() : soleWriters(log, threads),
     atRest: (world) => (mayRest || onlyWaits ? undefined : laws.allIsWritten(world)) ?? atRest?.(world),
   });
   const explored = await explorer.explore();

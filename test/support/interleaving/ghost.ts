@@ -16,6 +16,8 @@ export interface WrittenFrame {
 export interface Appending {
   readonly kind: 'appending';
   readonly value: number;
+  /** The lane it goes through, if that is not always the same. */
+  readonly lane?: number;
 }
 
 /** Told by whoever knows how an append ended. */
@@ -34,7 +36,13 @@ export interface Written {
   readonly frames: readonly WrittenFrame[];
 }
 
-export type Note = Appending | Appended | Written;
+/** Told when a switch is complete: from here on commits go the way of the new mode. */
+export interface Switched {
+  readonly kind: 'switched';
+  readonly fromSeq: number;
+}
+
+export type Note = Appending | Appended | Written | Switched;
 
 /** A sequence somebody took. */
 export interface Taken {
@@ -52,6 +60,8 @@ export interface Ghost {
   readonly taken: readonly Taken[];
   readonly appended: readonly Appended[];
   readonly epochs: readonly Written[];
+  /** Of whoever switches the mode: the first sequence that surely goes the new way. */
+  readonly switchedFrom: number | undefined;
   /** The tail of each lane as the thread last loaded it. */
   readonly tails: readonly number[];
   /** What the flusher has loaded since the counter: the lanes whose guards it has seen. */
@@ -69,6 +79,7 @@ export function bornWriter(id: number, lane: number): Ghost {
     taken: [],
     appended: [],
     epochs: [],
+    switchedFrom: undefined,
     tails: [],
     guardsSeen: [],
     reaping: undefined,
@@ -91,7 +102,8 @@ export function observer(slots: Slots): (ghost: Ghost, seen: Seen) => Ghost {
 }
 
 function afterNote(ghost: Ghost, note: Note): Ghost {
-  if (note.kind === 'appending') return { ...ghost, value: note.value };
+  if (note.kind === 'appending') return { ...ghost, value: note.value, lane: note.lane ?? ghost.lane };
+  if (note.kind === 'switched') return { ...ghost, switchedFrom: note.fromSeq };
   if (note.kind === 'appended') return { ...ghost, appended: [...ghost.appended, note] };
   return { ...ghost, epochs: [...ghost.epochs, note] };
 }

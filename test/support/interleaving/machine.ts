@@ -148,6 +148,11 @@ export class Machine {
     this.#perform({ kind: 'awaitChange', slot: this.endsSlot, a: count, b: 0 });
   }
 
+  /** For a thread: waits while a word holds `value`; for one that would look at it again and again. */
+  awaitOther(slot: number, value: number): void {
+    this.#perform({ kind: 'awaitChange', slot, a: value, b: 0 });
+  }
+
   /** For a thread: waits until thread `index` has ended; returns how. */
   awaitEndOf(index: number): number {
     return this.#perform({ kind: 'awaitChange', slot: this.endedSlot(index), a: 0, b: 0 });

@@ -112,7 +112,7 @@ export class SharedLog {
     machine.slot('demandSeq', () => control.demandSeq.load());
     machine.slot('flusherSleep', () => control.flusherSleep.load());
     machine.slot('durableTurn', () => control.durableTurn.load());
-
+    machine.slot('mode', () => control.mode);
     machine.slot('jumboLock', () => control.jumboLock.isHeld());
     return {
       counter: machine.slot('counter', () => control.commitSeqNext.load()),

@@ -272,7 +272,7 @@ describe('publication', () => {
   test('a log that moves often tells of several moves at once', async () => {
     const { control, move } = rig();
     const ranges: DurableRange[] = [];
-    new DurablePublication(control).listen((range) => void ranges.push(range));
+    durablePublication(control).listen((range) => void ranges.push(range));
     for (let seq = 1; seq <= 2000; seq += 1) {
       move(seq);
       await new Promise((resolve) => setImmediate(resolve));

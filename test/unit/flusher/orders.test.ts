@@ -78,6 +78,7 @@ describe('a close', () => {
     const sequences = {
       commitSeqNext: rig.control.commitSeqNext,
       isOpen: () => true,
+      isOrdered: () => false,
       setSizePages: () => undefined,
     };
     const writer = new LaneWriter(rig.lanes[1]!, 3, sequences, 1);

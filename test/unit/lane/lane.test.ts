@@ -20,6 +20,10 @@ class Sequences implements SequenceSource {
   isRunning = true;
   readonly sizes = new Map<number, number>();
   readonly commitSeqNext = { load: () => this.next, increment: () => this.next++ };
+  isOrdered(): boolean {
+    return false;
+  }
+
   isOpen(): boolean {
     return this.isRunning;
   }

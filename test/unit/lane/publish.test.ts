@@ -50,7 +50,7 @@ describe('publication', () => {
     expect(await rig.recovered()).toMatchObject([{ seq: 1, value: 6 }]);
   });
 
-  test('I2 I3 I4: publishing goes in one order: counter, guard, state, sequence, tail, sizes, guard idle', () => {
+  test('I2 I3 I4 M1: publishing goes in one order, from the counter to the idle guard', () => {
     const order: string[] = [];
     const lane = Lane.create(0, 4096);
     const ops: AtomicOps = {
@@ -69,11 +69,12 @@ describe('publication', () => {
     const sequences = {
       commitSeqNext: { load: says('counter', 7), increment: says('sequence', 8) },
       isOpen: says('state', true),
+      isOrdered: says('mode', false),
       setSizePages: says('size', undefined),
     };
     const writer = new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1);
     expect(writer.tryAppend(checked({ dbSizePages: 3 }), 0)).toBe(8);
-    expect(order).toEqual(['counter', 'guard 7', 'state', 'sequence', 'tail', 'size', 'guard 0']);
+    expect(order).toEqual(['counter', 'guard 7', 'state', 'mode', 'sequence', 'tail', 'size', 'guard 0']);
   });
 });
 

@@ -1,0 +1,60 @@
+// Mutants of the modes: the way of an append, and changing it (M1, M2).
+
+import type { Mutant } from '../support/mutation.js';
+
+const ENCODER = 'src/control/ordered-encoder.ts';
+const SWITCH = 'src/control/mode-switch.ts';
+const MODES_TEST = 'test/unit/control/modes.test.ts';
+const INTERLEAVING = 'test/interleaving/modes.test.ts';
+
+const OTHER_WAY = { file: MODES_TEST, title: 'M1: an append on the way of another mode' };
+const EVERY_SWITCH = { file: INTERLEAVING, title: 'M1 M2: two appends against a switch to conservative' };
+const EVERY_DEATH = { file: INTERLEAVING, title: 'M1 M2: a writer that dies at any moment of a switch' };
+
+export const CONTROL_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'M1: the parallel path does not look at the mode',
+    file: 'src/lane/lane-writer.ts',
+    find: `if (sequences.isOrdered()) {`,
+    replace: `if (seen < 0) {`,
+    killedBy: OTHER_WAY,
+  },
+  {
+    name: 'M1: the ordered path does not look at the mode',
+    file: ENCODER,
+    find: `if (!this.#sequences.isOrdered()) return 'switched';`,
+    replace: ``,
+    killedBy: OTHER_WAY,
+  },
+  {
+    name: 'I3: the ordered path takes its sequence without a guard',
+    file: ENCODER,
+    find: `      guard.store(seen);`,
+    replace: ``,
+    killedBy: EVERY_SWITCH,
+  },
+  {
+    name: 'M2: loads the guards before the mode is stored',
+    file: SWITCH,
+    find: `  control.mode = mode;
+  // M2: behind the store of the mode.
+  const seen = lanes.map((lane) => ({ lane, guard: lane.guard.load() }));`,
+    replace: `  const seen = lanes.map((lane) => ({ lane, guard: lane.guard.load() }));
+  control.mode = mode;`,
+    killedBy: EVERY_SWITCH,
+  },
+  {
+    name: 'M2: says that a switch is complete while guards stand',
+    file: SWITCH,
+    find: `lane.guard.load() === guard);`,
+    replace: `lane.guard.load() < guard);`,
+    killedBy: EVERY_SWITCH,
+  },
+  {
+    name: 'I6: a dead writer is looked for in its own lane only',
+    file: 'src/flusher/lanes.ts',
+    find: `new Set([lane, this.#lanes[ORDERED_LANE] as Lane]);`,
+    replace: `new Set([lane]);`,
+    killedBy: EVERY_DEATH,
+  },
+];
