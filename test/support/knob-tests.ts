@@ -12,6 +12,7 @@ export interface KnobTest {
 
 const KNOBS = 'test/unit/settings/knobs.test.ts';
 const ARCHIVE = 'test/threads/archive.test.ts';
+const PLACES = 'test/unit/typed/places.test.ts';
 const EXITS = { file: 'test/threads/exits.test.ts', title: 'says what is not durable in time, and ends' };
 
 /** The test of each setting. */
@@ -20,6 +21,8 @@ export const KNOB_TESTS: Readonly<Record<keyof Settings, KnobTest>> = {
   lanes: { file: KNOBS, title: 'lanes: ' },
   laneBytes: { file: KNOBS, title: 'laneBytes: ' },
   fsync: { file: KNOBS, title: 'fsync: ' },
+  mode: { file: 'test/unit/control/modes.test.ts', title: 'the mode comes from option or variable' },
+  syncMethod: { file: 'test/contract/directory.test.ts', title: 'R7: %s makes every write durable in its own way' },
   epochIntervalMs: { file: KNOBS, title: 'epochIntervalMs, ticker: ' },
   maxFlushDelayMs: { file: KNOBS, title: 'maxFlushDelayMs: ' },
   maxParallelCommitBytes: { file: KNOBS, title: 'maxParallelCommitBytes: ' },
@@ -29,6 +32,8 @@ export const KNOB_TESTS: Readonly<Record<keyof Settings, KnobTest>> = {
     title: 'helperLaneBudget: with one flush at a time every sync is waited for',
   },
   maxLogBytes: { file: KNOBS, title: 'maxLogBytes: ' },
+  logFileAgeMs: { file: PLACES, title: 'are left when they are old, and never for a mark or an empty file' },
+  spareFilesMax: { file: PLACES, title: 'that are let go are kept to be used again, as many as is said' },
   logFileBytes: { file: KNOBS, title: 'logFileBytes: ' },
   checkpointBytes: { file: KNOBS, title: 'checkpointBytes: ' },
   appendTimeoutMs: { file: KNOBS, title: 'appendTimeoutMs: ' },
