@@ -4,6 +4,7 @@ import { benchAppend } from './append.js';
 import { benchCache } from './cache.js';
 import { benchCheckpoint, type CheckpointCase } from './checkpoint.js';
 import { benchCheckpointLatency } from './checkpoint-latency.js';
+import { benchController } from './controller.js';
 import { benchHistory } from './history.js';
 import { benchIdle } from './idle.js';
 import { benchLanes } from './lanes.js';
@@ -83,6 +84,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     const given = { pages: quick ? 20_000 : 80_000, commitsPerSecond: 2000, rounds: roundsOf(quick) };
     return figuresOf([given], (each) => benchCheckpointLatency(directory, each));
   },
+  controller: (directory, quick) => benchController(directory, { rounds: quick ? 5 : 15, seconds: quick ? 0.5 : 2 }),
   trace: (directory, quick) => figuresOf([quick ? 500 : 4000], (batches) => benchTrace(directory, batches)),
   steady: (directory, quick) => {
     const cases = [

@@ -1,4 +1,4 @@
-// The loop of one writer of a log, the same for lanewal and for the baseline: for some seconds, in one of three ways. A
+// The loop of one writer of a log, the same for lanewal and for the baseline: for some seconds, in one of several ways. A
 // round ends when everything it appended is durable.
 
 import { LatencyHistogram } from './histogram.js';
@@ -9,9 +9,10 @@ export const PAGE_BYTES = 4096;
 export interface RoundPlan {
   /**
    * `wait`: blocks for each commit; `window`: at most `window` commits are not durable; `free`: nobody waits;
-   * `open-loop`: as `wait`, at moments that were fixed before, whether or not the commit before was late.
+   * `burst`: `window` commits, a wait for the last, a pause; `open-loop`: as `wait`, at moments that were fixed before,
+   * whether or not the commit before was late.
    */
-  readonly kind: 'wait' | 'window' | 'free' | 'open-loop';
+  readonly kind: 'wait' | 'window' | 'free' | 'burst' | 'open-loop';
   readonly seconds: number;
   readonly pages: number;
   readonly window?: number;
@@ -34,6 +35,7 @@ export interface LogWriter<Commit> {
   waitDurable(commit: Commit): void;
 }
 
+const BURST_PAUSE_MS = 1;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** Runs one round; `offset`, from 0 to 1, keeps the writers of an open loop from coming at the same moment. */
@@ -55,6 +57,10 @@ function runClosedLoop<Commit>(log: LogWriter<Commit>, plan: RoundPlan, latencie
     last = log.append(pages);
     if (kind === 'wait') log.waitDurable(last);
     else if (kind === 'window' && inFlight.push(last) >= window) log.waitDurable(inFlight.shift() as Commit);
+    else if (kind === 'burst' && commits % window === window - 1) {
+      log.waitDurable(last);
+      Atomics.wait(sleeper, 0, 0, BURST_PAUSE_MS);
+    }
     const thenMs = performance.now();
     if (kind === 'wait') latencies.record(thenMs - nowMs);
     nowMs = thenMs;

@@ -2,6 +2,7 @@
 // in design/observability.md; adapters/prometheus.ts shows them to others.
 
 import { type Control, type CounterName, type StateName, stateName } from './epoch/control.js';
+import type { DecisionBoard, DecisionMetrics } from './flusher/decision-board.js';
 import type { Lane } from './lane/lane.js';
 import { readMarks } from './marks.js';
 import type { Histogram } from './observe/histogram.js';
@@ -35,10 +36,20 @@ export interface Metrics {
   readonly gauges: Gauges;
   /** Times in ms. `append` is of one append in 64, the others of everything. */
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
+  /** What the controller decided; of a log that has one. */
+  readonly decisions?: DecisionMetrics;
+}
+
+/** Where the metrics of an open log are read. */
+export interface Measured {
+  readonly control: Control;
+  readonly lanes: readonly Lane[];
+  readonly telemetry: Telemetry;
+  readonly decisions: DecisionBoard | undefined;
 }
 
 /** Reads everything once; together it is no snapshot. */
-export function readMetrics(control: Control, lanes: readonly Lane[], telemetry: Telemetry): Metrics {
+export function readMetrics({ control, lanes, telemetry, decisions }: Measured): Metrics {
   const { framesPerEpochMax, lanesPerEpochMax, lanesUsed, ...counters } = control.counters();
   const { appendedSeq, writtenSeq, durableSeq, durableEpoch, epoch: sealedEpoch } = readMarks(control, lanes);
   const gauges = {
@@ -55,5 +66,6 @@ export function readMetrics(control: Control, lanes: readonly Lane[], telemetry:
     lanesUsed,
     releasedSeq: control.pins.releasedSeq,
   };
-  return { state: stateName(control.state), counters, gauges, histograms: telemetry.histograms() };
+  const metrics = { state: stateName(control.state), counters, gauges, histograms: telemetry.histograms() };
+  return decisions === undefined ? metrics : { ...metrics, decisions: decisions.read() };
 }

@@ -4,12 +4,10 @@
 import { wallClockMs } from './base/clock.js';
 import { WalError, type WireError } from './base/errors.js';
 import { withTimeout } from './base/timeout.js';
-import { type Control, STATE, stateName } from './epoch/control.js';
+import { STATE, stateName } from './epoch/control.js';
 import type { FlusherNotice } from './flusher/messages.js';
-import type { Lane } from './lane/lane.js';
 import { type Marks, readMarks } from './marks.js';
-import { type Metrics, readMetrics } from './metrics.js';
-import type { Telemetry } from './observe/telemetry.js';
+import { type Measured, type Metrics, readMetrics } from './metrics.js';
 import { isTracedHere, publishTrace, type TraceRecord } from './observe/trace.js';
 import type { OpenedLog } from './recovery/opening.js';
 
@@ -18,16 +16,12 @@ const LOOK_MS = 1000;
 
 /** One open log, seen by its owner. */
 export class Observation {
-  readonly #control: Control;
-  readonly #lanes: readonly Lane[];
-  readonly #telemetry: Telemetry;
+  readonly #measured: Measured;
   readonly #traceId: string;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(control: Control, lanes: readonly Lane[], telemetry: Telemetry, traceId: string) {
-    this.#control = control;
-    this.#lanes = lanes;
-    this.#telemetry = telemetry;
+  constructor(measured: Measured, traceId: string) {
+    this.#measured = measured;
     this.#traceId = traceId;
     this.#look();
     // An idle log does not keep its process alive.
@@ -36,20 +30,21 @@ export class Observation {
 
   /** Each is read once. */
   marks(): Marks {
-    return readMarks(this.#control, this.#lanes);
+    return readMarks(this.#measured.control, this.#measured.lanes);
   }
 
   /** That something is not done in time, and where the log stands. */
   timedOut(timeoutMs: number, doing: string): WalError {
-    const { state } = this.#control;
-    const reason = state === STATE.stalled ? this.#control.failure() : undefined;
+    const { control } = this.#measured;
+    const { state } = control;
+    const reason = state === STATE.stalled ? control.failure() : undefined;
     const details = { timeoutMs, state: stateName(state), ...this.marks() };
     return new WalError('ERR_WAL_TIMEOUT', `Could not ${doing} within ${timeoutMs} ms; it goes on.`, details, reason);
   }
 
   /** Reads everything once; also of a log that has ended. */
   metrics(): Metrics {
-    return readMetrics(this.#control, this.#lanes, this.#telemetry);
+    return readMetrics(this.#measured);
   }
 
   /** Tells what opening found. */
@@ -76,8 +71,9 @@ export class Observation {
   }
 
   #look(): void {
+    const { telemetry } = this.#measured;
     const isTraced = isTracedHere();
-    if (isTraced !== this.#telemetry.isTraced) this.#telemetry.isTraced = isTraced;
+    if (isTraced !== telemetry.isTraced) telemetry.isTraced = isTraced;
   }
 
   #publish(record: Omit<TraceRecord, 'traceId' | 'timeMs'>): void {

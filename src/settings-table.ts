@@ -9,6 +9,8 @@ export type FsyncPolicy = 'full' | 'normal' | 'off';
 export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
 /** What opening does about damage to bytes recorded as synced; `salvage` is for recovery only. */
 export type DamagePolicy = 'fail' | 'stop';
+/** Whether a controller tunes an open log; design/controller.md. */
+export type ControllerMode = 'off' | 'on';
 /** How a log file that is let go gets into the archive; design/retention.md. */
 export type ArchiveMode = 'copy' | 'rename';
 
@@ -28,6 +30,7 @@ export interface Settings {
   readonly maxParallelCommitBytes: number;
   readonly syncBytes: number;
   readonly helperLaneBudget: number;
+  readonly controller: ControllerMode;
   readonly maxLogBytes: number;
   readonly logFileBytes: number;
   readonly logFileAgeMs: number;
@@ -224,6 +227,16 @@ export const SETTINGS: readonly SettingRow[] = [
     rule: { kind: 'number', min: 1, max: 2 },
     // Measured on two processors: nothing is gained there (design/decisions/0019).
     fallback: () => (availableParallelism() > 2 ? 2 : 1),
+  },
+  {
+    name: 'controller',
+    scope: 'log',
+    variable: 'LANEWAL_CONTROLLER',
+    unit: '',
+    defaultWords: 'off',
+    effect: 'Whether the log tunes by itself how it gathers, flushes and gives out lanes, within the settings.',
+    rule: { kind: 'choice', choices: ['off', 'on'] },
+    fallback: fixed('off'),
   },
   {
     name: 'maxLogBytes',

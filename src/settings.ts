@@ -7,6 +7,7 @@ import { LOG_FILES_MIN, SETTINGS, type SettingRow, type SettingScope, type Setti
 
 export {
   type ArchiveMode,
+  type ControllerMode,
   type DamagePolicy,
   type FsyncPolicy,
   type Mode,

@@ -5,6 +5,7 @@ import { openArchiveOf } from './archive-start.js';
 import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
 import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
+import { DecisionBoard } from './flusher/decision-board.js';
 import { FlusherHost } from './flusher/flusher-host.js';
 import type { FlusherStart } from './flusher/messages.js';
 import { checkpointStart } from './flusher/retention.js';
@@ -64,6 +65,7 @@ export async function startLog(
   const { path } = place.directory;
   const telemetry = new Telemetry();
   const traceId = `${opened.logId.toString(16)}-${opened.incarnation}`;
+  const decisions = settings.controller === 'on' ? new DecisionBoard() : undefined;
   const archive = openArchiveOf(place.directory, settings, opened.logId);
   const start: FlusherStart = {
     directoryPath: path,
@@ -73,6 +75,7 @@ export async function startLog(
     control: control.buffer,
     telemetry: telemetry.buffer,
     traceId,
+    decisions: decisions?.buffer,
     lanes: lanes.map(({ buffer }) => buffer),
     logStart: { ...opened, checkpointEpoch: checkpoint?.throughEpoch ?? 0 },
     checkpoint: checkpointStart(opened),
@@ -101,7 +104,7 @@ export async function startLog(
   };
   try {
     const writer = await connectWal(handle);
-    const observation = new Observation(control, lanes, telemetry, traceId);
+    const observation = new Observation({ control, lanes, telemetry, decisions }, traceId);
     observation.opened(opened);
     notices.listen((notice) => observation.hear(notice));
     return { settings, control, lanes, host, handle, writer, observation, notices };

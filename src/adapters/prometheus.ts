@@ -93,6 +93,14 @@ const DEFINITIONS: readonly Definition[] = [
     help: '1 for the state that the log is in.',
     samples: ({ state }) => STATES.map((each) => ({ labels: { state: each }, value: each === state ? 1 : 0 })),
   },
+  {
+    name: 'lanewal_decisions_total',
+    type: 'counter',
+    help: 'Decisions of the controller, by action.',
+    samples: ({ decisions }) => {
+      return Object.entries(decisions?.made ?? {}).map(([action, value]) => ({ labels: { action }, value }));
+    },
+  },
   ...entries(HISTOGRAMS).map(([name, help]): Definition => {
     return {
       name: `${named(name)}_seconds`,

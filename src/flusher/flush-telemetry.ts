@@ -3,6 +3,7 @@
 // its event loop (design/observability.md).
 
 import { monotonicMs, wallClockMs } from '../base/clock.js';
+import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
 import type { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
@@ -68,6 +69,15 @@ export class FlushTelemetry implements FlushObserver {
   /** A checkpoint record that covers everything below `endSeq` is durable. */
   checkpointed(tookMs: number, endSeq: number, checkpointEpoch: number): void {
     if (this.#telemetry.isTraced) this.#trace({ component: 'checkpoint', tookMs, endSeq, checkpointEpoch });
+  }
+
+  /** The controller decided. */
+  decided({ record, tuning: { gather, gatherUs, lanes, flushes } }: Decision): void {
+    if (!this.#telemetry.isTraced) return;
+    const { number, fault, ...decision } = record;
+    const tuning = { gather, gatherUs, lanes, flushes };
+    const reason = fault === undefined ? {} : { fallback: 'controller_evidence_lost', message: fault };
+    this.#trace({ component: 'decision', decisionId: `${this.#traceId}/${number}`, ...decision, tuning, ...reason });
   }
 
   /** Hands over what was traced so far; before whatever else the owner is told, so that it hears things in order. */

@@ -1,6 +1,7 @@
 // Runs a flusher: answers its owner, knows the writers by their ports and hears of their deaths, has spare files made.
 // When it steps and sleeps is flusher-loop.ts. The same code runs on a thread of its own or inline, over any directory.
 
+import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 import { switchMode } from '../control/mode-switch.js';
@@ -15,6 +16,8 @@ import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
 import { ArchiveHold, type ArchiveService } from './archive-hold.js';
 import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
+import { Controller } from './controller.js';
+import { DecisionBoard } from './decision-board.js';
 import { FileAge } from './file-age.js';
 import { FlushTelemetry } from './flush-telemetry.js';
 import { Flusher } from './flusher.js';
@@ -59,6 +62,7 @@ export class FlusherThread {
   readonly #preallocator: Preallocator;
   readonly #flusher: Flusher;
   readonly #telemetry: FlushTelemetry;
+  readonly #controller: Controller | undefined;
   readonly #loop: FlusherLoop;
   readonly #start: FlusherStart;
   readonly #port: MessagePort;
@@ -126,6 +130,7 @@ export class FlusherThread {
       makeRoom: () => this.#makeRoom(),
       whyFull: (error) => this.#whyFull(error),
     };
+    this.#controller = this.#controllerOf(start);
     this.#flusher = new Flusher(
       this.#control,
       this.#flusherLanes,
@@ -133,7 +138,8 @@ export class FlusherThread {
       settings,
       start.isTicking,
       events,
-      this.#telemetry,
+      this.#controller ?? this.#telemetry,
+      this.#controller,
     );
     this.#observers = new ObserverHold((files) => this.#tell({ kind: 'mayGo', files }));
     const identity = { ...start.logStart, sync };
@@ -171,6 +177,19 @@ export class FlusherThread {
     this.#telemetry.post();
     this.#port.postMessage(notice);
     for (const port of this.#requestPorts) port.postMessage(notice);
+  }
+
+  #controllerOf({ decisions, telemetry, lanes, settings }: FlusherStart): Controller | undefined {
+    if (decisions === undefined) return undefined;
+    const parts = {
+      control: this.#control,
+      telemetry: new Telemetry(telemetry),
+      board: new DecisionBoard(decisions),
+      observer: this.#telemetry,
+      decided: this.#telemetry.decided.bind(this.#telemetry),
+    };
+    const { helperLaneBudget: flushes } = settings;
+    return new Controller(parts, { lanes: lanes.length, flushes, processors: availableParallelism() });
   }
 
   /** Answers a thread that checkpoints, without the owner's event loop in between. */
@@ -347,7 +366,8 @@ export class FlusherThread {
   /** Takes in a writer: gives it an id and the lane with the fewest users, and listens for its end. */
   #connect(port: MessagePort): void {
     const id = this.#writerIdNext++;
-    const laneIndex = this.#usersOfLane.indexOf(Math.min(...this.#usersOfLane));
+    const usersOfLane = this.#usersOfLane.slice(0, this.#controller?.lanes);
+    const laneIndex = usersOfLane.indexOf(Math.min(...usersOfLane));
     const lane = this.#lanes[laneIndex] as Lane;
     this.#usersOfLane[laneIndex] = (this.#usersOfLane[laneIndex] as number) + 1;
     const writer = { id, lane, port };

@@ -13,12 +13,14 @@ import { FlushRequests, type FlushResult } from './flush-requests.js';
 import type { FlusherEvents, FlushObserver } from './flusher-events.js';
 import { Gathering } from './gathering.js';
 import type { FlusherLanes, SealedEpoch } from './lanes.js';
+import type { Steering } from './steering.js';
 import { type SyncSettings, Syncs } from './syncs.js';
 
 /** The settings that the flusher uses. */
 export interface FlusherSettings extends SyncSettings {
   readonly maxFlushDelayMs: number;
   readonly maxParallelCommitBytes: number;
+  readonly helperLaneBudget: number;
 }
 
 /** What to wait for before the next step. */
@@ -48,7 +50,7 @@ export class Flusher {
   readonly #scratch = new SegmentScratch();
   readonly #observer: FlushObserver;
   readonly #syncs: Syncs;
-  readonly #gathering = new Gathering();
+  readonly #gathering: Gathering;
   #isTicking: boolean;
   #pending: { sealed: SealedEpoch; segment: BuiltSegment } | undefined;
   /** When the oldest unsealed commit was first seen, and the first demand for one; undefined while there is none. */
@@ -72,6 +74,7 @@ export class Flusher {
     isTicking: boolean,
     events: FlusherEvents,
     observer: FlushObserver,
+    steering: Omit<Steering, 'lanes'> = { gatherMs: undefined, flushes: settings.helperLaneBudget },
   ) {
     this.#control = control;
     this.#lanes = lanes;
@@ -80,7 +83,8 @@ export class Flusher {
     this.#isTicking = isTicking;
     this.#events = events;
     this.#observer = observer;
-    this.#syncs = new Syncs(control, log, settings, {
+    this.#gathering = new Gathering(steering);
+    this.#syncs = new Syncs(control, log, settings, steering, {
       synced: (through) => this.#onSynced(through),
       failed: (thrown) => this.fail(toWalError(thrown, 'sync the log')),
     });

@@ -2,6 +2,8 @@
 // commit again (design/concurrency.md, "Gather"). Without it the first of them has a sync of its own, and all others
 // wait for that and the next one.
 
+import type { Steering } from './steering.js';
+
 /** Longer than a thread needs to be woken and to commit again; shorter than the sync that is saved. */
 const PATIENCE_MS_MAX = 0.1;
 /** Below this it is not worth waiting; now and then it is tried again. */
@@ -16,6 +18,11 @@ export class Gathering {
   #before: number | undefined;
   #patienceMs = PATIENCE_MS_MAX;
   #epochs = 0;
+  readonly #steering: Pick<Steering, 'gatherMs'>;
+
+  constructor(steering: Pick<Steering, 'gatherMs'>) {
+    this.#steering = steering;
+  }
 
   /** Threads that slept were told that their commits are durable. */
   woke(threads: number): void {
@@ -29,13 +36,16 @@ export class Gathering {
    * @param sinceMs - when the first of them was asked for
    */
   untilMs(commits: number, sinceMs: number): number | undefined {
-    if (commits >= this.#woken || this.#patienceMs < PATIENCE_MS_MIN) return undefined;
+    const patienceMs = this.#steering.gatherMs ?? this.#patienceMs;
+    if (commits >= this.#woken || patienceMs < PATIENCE_MS_MIN) return undefined;
     this.#before ??= commits;
-    return sinceMs + this.#patienceMs;
+    return sinceMs + patienceMs;
   }
 
   /** An epoch of so many commits is sealed: if nobody came while it was put off, the next one is put off for less. */
   sealed(commits: number): void {
+    // Whoever steers knows how long by itself.
+    if (this.#steering.gatherMs !== undefined) this.#before = undefined;
     this.#epochs += 1;
     const isTrial = this.#epochs % EPOCHS_PER_TRIAL === 0;
     if (this.#before !== undefined && commits === this.#before) this.#patienceMs /= 2;

@@ -24,6 +24,8 @@ export interface FlusherStart {
   readonly telemetry: SharedArrayBuffer;
   /** Names this opening of the log in its trace. */
   readonly traceId: string;
+  /** Where a controller shows its decisions; undefined for a log without one. */
+  readonly decisions: SharedArrayBuffer | undefined;
   readonly lanes: readonly SharedArrayBuffer[];
   readonly logStart: LogStart;
   readonly checkpoint: CheckpointStart;

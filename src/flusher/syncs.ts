@@ -4,13 +4,13 @@
 
 import type { Control } from '../epoch/control.js';
 import type { LogWriter, SyncOutcome } from '../log/log-writer.js';
+import type { Steering } from './steering.js';
 
 /** The settings that decide when something is synced. */
 export interface SyncSettings {
   readonly fsync: 'full' | 'normal' | 'off';
   readonly epochIntervalMs: number;
   readonly syncBytes: number;
-  readonly helperLaneBudget: number;
 }
 
 /** Below this a sync takes less time than another thread needs to take it over, and to tell that it has ended. */
@@ -24,12 +24,20 @@ export class Syncs {
   readonly #log: LogWriter;
   readonly #settings: SyncSettings;
   readonly #events: SyncOutcome;
+  readonly #steering: Pick<Steering, 'flushes'>;
   /** So much is worth writing while a sync is under way, and worth a sync that does not hold up the flusher. */
   readonly #overlappedBytes: number;
   #unsyncedSinceMs: number | undefined;
   #unsyncedBytes = 0;
 
-  constructor(control: Control, log: LogWriter, settings: SyncSettings, events: SyncOutcome) {
+  constructor(
+    control: Control,
+    log: LogWriter,
+    settings: SyncSettings,
+    steering: Pick<Steering, 'flushes'>,
+    events: SyncOutcome,
+  ) {
+    this.#steering = steering;
     this.#control = control;
     this.#log = log;
     this.#settings = settings;
@@ -53,7 +61,7 @@ export class Syncs {
 
   /** Whether what is unsynced is worth a sync of its own, before more is written. */
   get isMuch(): boolean {
-    return this.#settings.helperLaneBudget > 1 && this.#unsyncedBytes >= this.#overlappedBytes;
+    return this.#steering.flushes > 1 && this.#unsyncedBytes >= this.#overlappedBytes;
   }
 
   /** A segment of `bytes` was written. */

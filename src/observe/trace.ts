@@ -15,6 +15,7 @@ export const TRACE_COMPONENTS = [
   'failure',
   'recovery',
   'checkpoint',
+  'decision',
 ] as const;
 export type TraceComponent = (typeof TRACE_COMPONENTS)[number];
 
@@ -59,10 +60,20 @@ export interface TraceRecord {
   readonly mode?: string;
   /** Why the parallel path was left; filled by a log that can leave it. */
   readonly fallback?: string;
-  /** Decision behind it, and whose; filled by a log that has a controller. */
+  /** Which decision, and whose. */
   readonly decisionId?: string;
   readonly policyId?: string;
   readonly policyVersion?: number;
+  /** What was decided, how sure that is, in ten-thousandths, and what it is expected to cost, in microseconds a wait. */
+  readonly action?: string;
+  readonly confidenceBp?: number;
+  readonly expectedLossUs?: number;
+  /** The next best action, and what the decision is expected to lose beside it. */
+  readonly counterfactual?: string;
+  readonly regretUs?: number;
+  /** What spoke for it, and what is in force from now on. */
+  readonly evidence?: Readonly<Record<string, number>>;
+  readonly tuning?: Readonly<Record<string, number | string | null>>;
 }
 
 /** Every record goes here, too. */

@@ -508,22 +508,22 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'gathers without end',
     file: 'src/flusher/gathering.ts',
-    find: `    return sinceMs + this.#patienceMs;`,
-    replace: `    return sinceMs + 1000 * this.#patienceMs;`,
+    find: `    return sinceMs + patienceMs;`,
+    replace: `    return sinceMs + 1000 * patienceMs;`,
     killedBy: GATHER('those that do not come are not waited for'),
   },
   {
     name: 'does not gather',
     file: 'src/flusher/gathering.ts',
-    find: `commits >= this.#woken || this`,
-    replace: `commits >= 1 || this`,
+    find: `commits >= this.#woken || patience`,
+    replace: `commits >= 1 || patience`,
     killedBy: GATHER('threads that were woken together share the next epoch'),
   },
   {
     name: 'waits for more although all have come',
     file: 'src/flusher/gathering.ts',
-    find: `commits >= this.#woken || this`,
-    replace: `commits > this.#woken || this`,
+    find: `commits >= this.#woken || patience`,
+    replace: `commits > this.#woken || patience`,
     killedBy: GATHER('threads that were woken together share the next epoch'),
   },
   {

@@ -5,6 +5,7 @@ import { ARCHIVE_MUTANTS } from './archive.js';
 import { BACKUP_MUTANTS } from './backup.js';
 import { CACHE_MUTANTS } from './cache.js';
 import { CONTROL_MUTANTS } from './control.js';
+import { DECIDE_MUTANTS } from './decide.js';
 import { EPOCH_MUTANTS } from './epoch.js';
 import { FLUSHER_MUTANTS } from './flusher.js';
 import { LANE_MUTANTS } from './lane.js';
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMORY_MUTANTS,
   ...CONTROL_MUTANTS,
   ...FLUSHER_MUTANTS,
+  ...DECIDE_MUTANTS,
   ...LOG_MUTANTS,
   ...RETENTION_MUTANTS,
   ...SEGMENT_MUTANTS,

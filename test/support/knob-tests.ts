@@ -31,6 +31,7 @@ export const KNOB_TESTS: Readonly<Record<keyof Settings, KnobTest>> = {
     file: 'test/unit/flusher/overlap.test.ts',
     title: 'helperLaneBudget: with one flush at a time every sync is waited for',
   },
+  controller: { file: KNOBS, title: 'controller: ' },
   maxLogBytes: { file: KNOBS, title: 'maxLogBytes: ' },
   logFileAgeMs: { file: PLACES, title: 'are left when they are old, and never for a mark or an empty file' },
   spareFilesMax: { file: PLACES, title: 'that are let go are kept to be used again, as many as is said' },

@@ -9,7 +9,7 @@ import { readSources } from '../support/package-root.js';
 const RANKS: readonly (readonly string[])[] = [
   ['base'],
   ['memory', 'thread', 'storage'],
-  ['record', 'observe'],
+  ['record', 'observe', 'decide'],
   ['frame'],
   ['lane', 'epoch', 'segment', 'log'],
   ['versions', 'cache'],

@@ -31,6 +31,7 @@ export const BENCHMARK_NAMES = {
   idle: 'processor time and wake-ups of an open log that nobody uses',
   checkpoint: 'pages written a second by a checkpoint, beside the raw disk',
   'checkpoint-latency': 'commits while a checkpoint runs, and without',
+  controller: 'a log that tunes itself, beside one with fixed settings',
   trace: 'what the trace costs an append, heard by nobody and by somebody',
   steady: 'a store under load for a minute with a bounded log',
   cache: 'a read of a cached page',

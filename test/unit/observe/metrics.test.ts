@@ -104,8 +104,8 @@ describe('a registry of prom-client', () => {
     const { tables } = readMarkdown(readPackageFile('design/observability.md'));
     const rows = tables.find(({ columns }) => columns[0] === 'metric')?.rows ?? [];
     expect(types).toEqual(rows.map(([, type, name = '']) => [withoutBackticks(name), type]));
-    const { state, counters, gauges, histograms } = wal.metrics();
-    const names = [counters, gauges, { state }, histograms].flatMap((each) => Object.keys(each)).sort();
+    const { state, counters, gauges, decisions, histograms } = wal.metrics();
+    const names = [counters, gauges, { state, decisions }, histograms].flatMap((each) => Object.keys(each)).sort();
     expect(rows.map(([name = '']) => withoutBackticks(name)).sort()).toEqual(names);
     stop();
     expect(await register.metrics()).not.toContain('lanewal');

@@ -134,6 +134,14 @@ describe('a setting of a log', () => {
     expect(large.marks()).toMatchObject({ writtenSeq: 1, durableSeq: 0 });
   });
 
+  test('controller: a log that has one decides by itself, and says so', async () => {
+    const [off, on] = [await logOf({ controller: 'off' }), await logOf({ controller: 'on' })];
+    while (on.metrics().decisions?.last === undefined) for (const wal of [off, on]) await append(wal, 100).durable();
+    expect(off.metrics().decisions).toBe(undefined);
+    // Alone as this writer is, nobody is waited for.
+    expect(on.metrics().decisions).toMatchObject({ made: { seal_epoch_now: 1 }, last: { number: 1, gatherUs: 0 } });
+  });
+
   test('maxLogBytes: a log at its bound stalls', async () => {
     const [small, large] = [await logOf({ maxLogBytes: 256 * KIB }), await logOf({ maxLogBytes: 512 * KIB })];
     for (let count = 0; count < 8; count += 1) {

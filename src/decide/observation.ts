@@ -1,0 +1,111 @@
+// What a decision is made from, and what it decides: plain data, so that a recorded list of observations is a test. All
+// of it is counted by the flusher; nothing here looks at a clock. design/controller.md.
+
+/** What was counted since the log was opened, as read at one moment. */
+export interface Sample {
+  /** Monotonic clock. */
+  readonly atUs: number;
+  readonly epochs: number;
+  readonly commits: number;
+  readonly bytes: number;
+  readonly syncs: number;
+  /** Time that syncs took, added up. */
+  readonly syncUs: number;
+  /** Waits for a commit to be durable, and what they took, added up. */
+  readonly waits: number;
+  readonly waitUs: number;
+  /** Lanes of each epoch, added up. */
+  readonly lanes: number;
+  /** Epochs that were sealed for want of room in the lanes. */
+  readonly pressed: number;
+}
+
+/**
+ * How long a seal that somebody waits for is put off, so that others join the epoch. `own`: as without a controller;
+ * `none`: not at all; `half`, `whole`: at most that share of a sync.
+ */
+export const GATHERS = ['own', 'none', 'half', 'whole'] as const;
+export type Gather = (typeof GATHERS)[number];
+
+/** What can be tried: a way to gather, and flushes in flight. */
+export interface Point {
+  readonly gather: Gather;
+  readonly flushes: number;
+}
+
+/** What is in force. */
+export interface Tuning extends Point {
+  /** How long a seal is put off at most; null: as without a controller. */
+  readonly gatherUs: number | null;
+  /** Lanes that new writers are given. */
+  readonly lanes: number;
+}
+
+/** What a decision keeps to: the settings of the log. */
+export interface Bounds {
+  readonly lanes: number;
+  readonly flushes: number;
+  readonly processors: number;
+}
+
+/** How long somebody waited for a commit while a point was in force. */
+export interface Learned extends Point {
+  /** Mean of a wait, and how far periods are from it: both weighted towards the last ones. */
+  readonly waitUs: number;
+  readonly spreadUs: number;
+  readonly periods: number;
+}
+
+/** What one decision hands to the next. */
+export interface Memory {
+  /** Periods so far in which somebody waited. */
+  readonly periods: number;
+  /** What is best as far as is known; other points are tried for a period at a time. */
+  readonly home: Point;
+  readonly learned: readonly Learned[];
+  /** Threads that waited at a time when this was learned; of another load it says nothing. */
+  readonly waiters: number;
+}
+
+/** Everything a decision is made from. */
+export interface Observation {
+  /** Of the decision: 1, 2, 3, ... */
+  readonly number: number;
+  readonly before: Sample;
+  /** Null when nothing could be read. */
+  readonly now: Sample | null;
+  /** In force between the two. */
+  readonly inForce: Tuning;
+  readonly bounds: Bounds;
+  readonly memory: Memory;
+}
+
+/** The tuning of a log without a controller. */
+export function fixedTuning({ lanes, flushes }: Bounds): Tuning {
+  return { gather: 'own', gatherUs: null, lanes, flushes };
+}
+
+/** Nothing is known yet. */
+export function emptyMemory({ flushes }: Bounds): Memory {
+  return { periods: 0, home: { gather: 'own', flushes }, learned: [], waiters: 0 };
+}
+
+/** Why an observation cannot be of a log that runs; undefined when it can. */
+export function faultIn({ before, now, inForce, bounds, memory }: Observation): string | undefined {
+  if (now === null) return 'nothing could be read';
+  for (const [name, was] of Object.entries(before) as [keyof Sample, number][]) {
+    const is = now[name];
+    if (!isCount(was) || !isCount(is)) return `${name} is no count: ${was}, then ${is}`;
+    if (is < was) return `${name} fell from ${was} to ${is}`;
+  }
+  if (now.atUs === before.atUs) return `no time passed behind ${now.atUs}`;
+  const numbers = [...Object.values(bounds), inForce.lanes, inForce.flushes, inForce.gatherUs ?? 0, memory.periods];
+  const learned = memory.learned.flatMap(({ waitUs, spreadUs, periods }) => [waitUs, spreadUs, periods]);
+  if (![...numbers, ...learned, memory.waiters].every(isCount)) return 'what is in force, or was learned, is no count';
+  if (inForce.lanes > bounds.lanes || inForce.flushes > bounds.flushes) return 'more is in force than is allowed';
+  return undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
