@@ -1,5 +1,5 @@
-// The loop of one writer of a log, the same for lanewal and for the baseline: for some seconds, in one of several ways. A
-// round ends when everything it appended is durable.
+// The loop of one writer of a log, the same for lanewal and for the baseline: for some seconds, in one of several ways.
+// A round ends when everything it appended is durable.
 
 import { LatencyHistogram } from './histogram.js';
 

@@ -1,6 +1,6 @@
 // The controller of one open log: collects what a decision is made from, has it made, and puts it into force
-// (design/controller.md). All that it collects is here, all that it changes is in the Steering that it is. What is decided
-// is src/decide, which knows no clock.
+// (design/controller.md). All that it collects is here, all that it changes is in the Steering that it is. What is
+// decided is src/decide, which knows no clock.
 
 import { monotonicMs } from '../base/clock.js';
 import { type Decision, decide } from '../decide/decide.js';

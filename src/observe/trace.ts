@@ -64,7 +64,9 @@ export interface TraceRecord {
   readonly decisionId?: string;
   readonly policyId?: string;
   readonly policyVersion?: number;
-  /** What was decided, how sure that is, in ten-thousandths, and what it is expected to cost, in microseconds a wait. */
+  /**
+   * What was decided, how sure that is, in ten-thousandths, and what it is expected to cost, in microseconds a wait.
+   */
   readonly action?: string;
   readonly confidenceBp?: number;
   readonly expectedLossUs?: number;

@@ -1,5 +1,5 @@
-// Replays the entries of a log that is not open, damaged or not: what a log that cannot be opened still holds. Takes the
-// log as recovery does, and says the same of it. Not here: reading an open log (entries.ts).
+// Replays the entries of a log that is not open, damaged or not: what a log that cannot be opened still holds. Takes
+// the log as recovery does, and says the same of it. Not here: reading an open log (entries.ts).
 
 import { monotonicMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';

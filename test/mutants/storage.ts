@@ -62,17 +62,17 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'swallows an error of a sync',
     file: NODE,
-    find: `    attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));`,
+    find: `    attemptSync('sync the file', this.#path, () => sync(fd));`,
     replace: `    try {
-      fs.fdatasyncSync(fd);
+      sync(fd);
     } catch {}`,
     killedBy: { file: CONTRACT, title: 'F11: ENOSPC is a full disk when writing and fatal when syncing' },
   },
   {
     name: 'A5: takes a sync that failed for a full disk that can be tried again',
     file: NODE,
-    find: `    attemptSync('sync the file', this.#path, () => fs.fdatasyncSync(fd));`,
-    replace: `    attempt('sync the file', this.#path, () => fs.fdatasyncSync(fd));`,
+    find: `    attemptSync('sync the file', this.#path, () => sync(fd));`,
+    replace: `    attempt('sync the file', this.#path, () => sync(fd));`,
     killedBy: { file: CONTRACT, title: 'F11: ENOSPC is a full disk when writing and fatal when syncing' },
   },
   {
