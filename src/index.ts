@@ -54,6 +54,7 @@ export type { Snapshot } from './store/snapshot.js';
 export type { StoreHandle } from './store/store-handle.js';
 export type { Transaction } from './store/transaction.js';
 export type { TransactionBody } from './store/transaction-queue.js';
+export type { StoreGauges, StoreMetrics } from './store-metrics.js';
 export { bytesCodec, type Codec, jsonCodec } from './typed/codec.js';
 export type { EntriesOptions, LoggedEntry, ReplayMode } from './typed/entries.js';
 export type { EntryFile } from './typed/entry-files.js';

@@ -7,6 +7,7 @@ import type { Lane } from './lane/lane.js';
 import { readMarks } from './marks.js';
 import type { Histogram } from './observe/histogram.js';
 import type { HistogramName, Telemetry } from './observe/telemetry.js';
+import type { StoreMetrics } from './store-metrics.js';
 
 /** Counters that keep a maximum or a number of things: they do not add up over logs. */
 const LEVELS = ['framesPerEpochMax', 'lanesPerEpochMax', 'lanesUsed'] as const;
@@ -38,6 +39,8 @@ export interface Metrics {
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
   /** What the controller decided; of a log that has one. */
   readonly decisions?: DecisionMetrics;
+  /** Of a page store. */
+  readonly store?: StoreMetrics;
 }
 
 /** Where the metrics of an open log are read. */

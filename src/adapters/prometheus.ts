@@ -4,6 +4,7 @@
 import type { Gauges, Metrics } from '../metrics.js';
 import type { Histogram } from '../observe/histogram.js';
 import type { HistogramName } from '../observe/telemetry.js';
+import type { StoreCounterName, StoreGauges } from '../store-metrics.js';
 
 /** What is needed of a registry: `register` of prom-client 15, or a `Registry` of it. */
 export interface MetricRegistry {
@@ -73,6 +74,25 @@ const HISTOGRAMS: Record<HistogramName, string> = {
   commit: 'Time that somebody waited for a commit to be durable.',
 };
 
+const STORE_COUNTERS: Record<StoreCounterName, string> = {
+  cacheHits: 'Pages that were in the cache when a transaction wanted them.',
+  cacheMisses: 'Pages that were not.',
+  cacheEvictions: 'Pages put out of the cache for others.',
+  latchTimeouts: 'Pages that a transaction gave up waiting for.',
+  transactions: 'Transactions that committed a change.',
+  snapshots: 'Snapshots that were opened.',
+  backups: 'Backups that were begun.',
+};
+
+const STORE_GAUGES: Record<keyof StoreGauges, string> = {
+  cacheFrames: 'Pages that the cache has room for.',
+  cachedPages: 'Pages in the cache.',
+  latchedPages: 'Pages that transactions hold now.',
+  openSnapshots: 'Snapshots that are open.',
+  openBackups: 'Backups that are under way.',
+  checkpointSeq: 'Last commit that the page file holds, or is about to.',
+};
+
 const STATES: readonly Metrics['state'][] = ['running', 'stalled', 'closing', 'closed', 'failed'];
 
 const DEFINITIONS: readonly Definition[] = [
@@ -101,6 +121,14 @@ const DEFINITIONS: readonly Definition[] = [
       return Object.entries(decisions?.made ?? {}).map(([action, value]) => ({ labels: { action }, value }));
     },
   },
+  ...entries(STORE_COUNTERS).map(([name, help]): Definition => {
+    const samples = ({ store }: Metrics): Sample[] => (store === undefined ? [] : [{ value: store.counters[name] }]);
+    return { name: `${named(name, 'lanewal_store')}_total`, type: 'counter', help, samples };
+  }),
+  ...entries(STORE_GAUGES).map(([name, help]): Definition => {
+    const samples = ({ store }: Metrics): Sample[] => (store === undefined ? [] : [{ value: store.gauges[name] }]);
+    return { name: named(name, 'lanewal_store'), type: 'gauge', help, samples };
+  }),
   ...entries(HISTOGRAMS).map(([name, help]): Definition => {
     return {
       name: `${named(name)}_seconds`,
@@ -115,10 +143,10 @@ const DEFINITIONS: readonly Definition[] = [
 const sources = new WeakMap<MetricRegistry, Set<Source>>();
 
 /**
- * Shows the metrics of a log in a registry of `prom-client`, under names that begin with `lanewal_`.
+ * Shows the metrics of a log, or a page store, in a registry of `prom-client`, under names that begin with `lanewal_`.
  *
  * @param registry - `register` of prom-client, or a `Registry`
- * @param wal - an open log; one that has ended keeps its last figures
+ * @param wal - an open log or page store; one that has ended keeps its last figures
  * @param labels - on every sample; needed when several logs share a registry
  * @returns takes the log out of the registry again
  *
@@ -198,6 +226,6 @@ function entries<Name extends string>(table: Readonly<Record<Name, string>>): [N
 }
 
 /** `bytesWritten` is `lanewal_bytes_written`. */
-function named(name: string): string {
-  return `lanewal_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+function named(name: string, prefix = 'lanewal'): string {
+  return `${prefix}_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
 }

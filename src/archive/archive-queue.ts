@@ -1,6 +1,7 @@
 // What of the log is in the archive yet, and what is to follow: one file at a time, oldest first. The flusher lets no
 // file go that is not in it; a failing archive holds files back, is told once, and tried again.
 
+import { monotonicMs } from '../base/clock.js';
 import { toWalError, type WalError } from '../base/errors.js';
 import type { ClosedLogFile } from './archive-file.js';
 import type { Archiver } from './archiver-host.js';
@@ -13,7 +14,7 @@ export interface QueuedFile extends ClosedLogFile {
 /** What a queue tells. */
 export interface ArchiveEvents {
   /** The file is in the archive: it may be let go, as far as the archive is concerned. */
-  archived(file: QueuedFile): void;
+  archived(file: QueuedFile, tookMs: number): void;
   /** Files are held back from now on, or (`isHeld` false) the archive could not be pruned; told once. */
   failing(error: WalError, isHeld: boolean): void;
   /** Archiving goes on after a failure. */
@@ -88,12 +89,14 @@ export class ArchiveQueue {
 
   async #archive(file: QueuedFile): Promise<void> {
     const { name, endSeq } = file;
+    const startMs = monotonicMs();
     let problem: WalError | undefined;
     try {
       problem = await this.#archiver.archive({ file: { name, endSeq }, keepAboveSeq: this.#keepAboveSeq() });
     } catch (thrown) {
       return this.#fail(toWalError(thrown, `archive ${name}`));
     }
+    const tookMs = monotonicMs() - startMs;
     this.#waiting.shift();
     if (this.#failure !== undefined) {
       this.#failure = undefined;
@@ -101,7 +104,7 @@ export class ArchiveQueue {
       this.#events.resumed();
     }
     if (problem !== undefined) this.#events.failing(problem, false);
-    this.#events.archived(file);
+    this.#events.archived(file, tookMs);
   }
 
   #fail(error: WalError): void {

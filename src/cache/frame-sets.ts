@@ -35,6 +35,7 @@ export class FrameSets {
   readonly #lockId: number;
   readonly #ways: number;
   readonly #isEvictable: (seq: number) => boolean;
+  #evictions = 0;
 
   /** @param isEvictable - whether the image as of a commit can be had again from elsewhere (K7) */
   constructor(
@@ -49,6 +50,11 @@ export class FrameSets {
     this.#lockId = lockIdOf(session);
     this.#ways = ways;
     this.#isEvictable = isEvictable;
+  }
+
+  /** Pages that this session put out of their frames for others. */
+  get evictions(): number {
+    return this.#evictions;
   }
 
   /** The set that a page belongs to. */
@@ -96,6 +102,7 @@ export class FrameSets {
       if (this.find(pageNumber) >= 0) return NO_FRAME.again;
       const frame = this.#evict(set);
       if (frame < 0) return frame;
+      if (this.pageOf(frame) !== 0) this.#evictions += 1;
       // Behind the exclusive latch and in front of the tag: whoever finds the tag finds the frame latched.
       this.#words.sequences.store(frame, seq);
       this.#words.tags.store(frame, pageNumber | 0);

@@ -63,6 +63,16 @@ export class SharedPageCache {
     this.#bit = shareOf(session);
   }
 
+  /** Whether the page that was latched last was in no frame before. */
+  get wasMiss(): boolean {
+    return this.#isMiss;
+  }
+
+  /** Pages that this session put out of their frames for others. */
+  get evictions(): number {
+    return this.#sets.evictions;
+  }
+
   /**
    * Latches a page that this session has not latched, shared with other readers; loads it if it is in no frame.
    *

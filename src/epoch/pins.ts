@@ -138,6 +138,14 @@ export class Pins {
     return oldest;
   }
 
+  /** How many pins of a kind are held. */
+  count(kind: PinKind): number {
+    let count = 0;
+    const usedEnd = this.#usedEnd.load();
+    for (let slot = 0; slot < usedEnd; slot += 1) if (kindOf(this.#holder(slot)) === kind) count += 1;
+    return count;
+  }
+
   /**
    * Says that the log at or below `wantedSeq` is about to go, as far as no pin keeps it. Flusher only.
    *

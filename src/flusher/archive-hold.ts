@@ -6,6 +6,7 @@ import { type ArchiveMode, type ArchivePlace, archiveLogFile } from '../archive/
 import { ArchiveQueue } from '../archive/archive-queue.js';
 import { type ArchiveSettings, nodeArchivePlace } from '../archive/archiver.js';
 import { type Archiver, ArchiverHost, inlineArchiver } from '../archive/archiver-host.js';
+import { monotonicMs } from '../base/clock.js';
 import { toWalError, type WalError } from '../base/errors.js';
 import type { OlderFile } from '../log/log-writer.js';
 import { NodeDirectory } from '../storage/node-directory.js';
@@ -23,6 +24,8 @@ export interface ArchiveService {
 export interface ArchiveHoldEvents {
   /** A file need not be held back any longer. */
   archived(): void;
+  /** It is in the archive: copied before that, or moved there. */
+  kept(file: Pick<OlderFile, 'fileNumber' | 'endSeq'>, tookMs: number): void;
   failing(error: WalError): void;
   resumed(): void;
 }
@@ -66,7 +69,10 @@ export class ArchiveHold implements ReleaseHold {
     this.#events = events;
     this.#keepAboveSeq = keepAboveSeq;
     this.#queue = new ArchiveQueue(service.archiver, keepAboveSeq, {
-      archived: () => events.archived(),
+      archived: (file, tookMs) => {
+        events.kept(file, tookMs);
+        events.archived();
+      },
       failing: (error) => this.#fail(error),
       resumed: () => this.#resume(),
     });
@@ -89,6 +95,7 @@ export class ArchiveHold implements ReleaseHold {
 
   take(file: OlderFile): 'recycle' | 'taken' | 'stay' {
     if (this.#service.mode === 'copy') return 'recycle';
+    const startMs = monotonicMs();
     try {
       archiveLogFile(this.#service.place, file, 'rename');
     } catch (thrown) {
@@ -96,6 +103,7 @@ export class ArchiveHold implements ReleaseHold {
       this.#fail(toWalError(thrown, `move ${file.name} into the archive`));
       return 'stay';
     }
+    this.#events.kept(file, monotonicMs() - startMs);
     this.#resume();
     this.#prune();
     return 'taken';

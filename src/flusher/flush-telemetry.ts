@@ -3,6 +3,7 @@
 // its event loop (design/observability.md).
 
 import { monotonicMs, wallClockMs } from '../base/clock.js';
+import type { WalError } from '../base/errors.js';
 import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
 import type { Telemetry } from '../observe/telemetry.js';
@@ -10,6 +11,12 @@ import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
 import { EpochCounts } from './epoch-counts.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
+
+/** A log file that went into the archive. */
+export interface ArchivedFile {
+  readonly fileNumber: number;
+  readonly endSeq: number;
+}
 
 /** A record as the flusher makes it: whose log it is of and when is added to each. */
 type Traced = Omit<TraceRecord, 'traceId' | 'timeMs'>;
@@ -68,7 +75,21 @@ export class FlushTelemetry implements FlushObserver {
 
   /** A checkpoint record that covers everything below `endSeq` is durable. */
   checkpointed(tookMs: number, endSeq: number, checkpointEpoch: number): void {
-    if (this.#telemetry.isTraced) this.#trace({ component: 'checkpoint', tookMs, endSeq, checkpointEpoch });
+    if (this.#telemetry.isTraced)
+      this.#trace({ component: 'checkpoint', scenario: 'record', tookMs, endSeq, checkpointEpoch });
+  }
+
+  /** A log file is in the archive, with every commit below `endSeq` that it has. */
+  archived(tookMs: number, { fileNumber, endSeq }: ArchivedFile): void {
+    if (this.#telemetry.isTraced)
+      this.#trace({ component: 'archive', scenario: 'archived', tookMs, fileNumber, endSeq });
+  }
+
+  /** Files are held back from now on, or the archive could not be pruned; without a reason: no longer. */
+  archiveStuck(reason?: WalError): void {
+    if (!this.#telemetry.isTraced) return;
+    if (reason === undefined) this.#trace({ component: 'archive', scenario: 'resumed' });
+    else this.#trace({ component: 'archive', scenario: 'failed', code: reason.code, message: reason.message });
   }
 
   /** The controller decided. */

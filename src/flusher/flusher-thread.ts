@@ -302,8 +302,15 @@ export class FlusherThread {
         this.#makeRoom();
         this.#loop.poke();
       },
-      failing: (error) => this.#tell({ kind: 'archiveFailing', error: error.toWire() }),
-      resumed: () => this.#tell({ kind: 'archiveResumed' }),
+      kept: (file, tookMs) => this.#telemetry.archived(tookMs, file),
+      failing: (error) => {
+        this.#telemetry.archiveStuck(error);
+        this.#tell({ kind: 'archiveFailing', error: error.toWire() });
+      },
+      resumed: () => {
+        this.#telemetry.archiveStuck();
+        this.#tell({ kind: 'archiveResumed' });
+      },
     });
   }
 

@@ -15,6 +15,7 @@ export const TRACE_COMPONENTS = [
   'failure',
   'recovery',
   'checkpoint',
+  'archive',
   'decision',
 ] as const;
 export type TraceComponent = (typeof TRACE_COMPONENTS)[number];
@@ -34,8 +35,22 @@ export interface TraceRecord {
   readonly timeMs: number;
   /** How long it took. */
   readonly tookMs?: number;
-  /** Which of its cases it is: staging (append), flushing (seal, flush), how a stall went on, how the log ended. */
-  readonly scenario?: StagingScenario | FlushingScenario | 'stalled' | 'resumed' | 'clean' | 'torn' | 'damaged';
+  /**
+   * Which of its cases it is: staging (append), flushing (seal, flush), how a stall went on, how the log ended, what of
+   * a checkpoint, how archiving went.
+   */
+  readonly scenario?:
+    | StagingScenario
+    | FlushingScenario
+    | 'stalled'
+    | 'resumed'
+    | 'clean'
+    | 'torn'
+    | 'damaged'
+    | 'record'
+    | 'pages'
+    | 'archived'
+    | 'failed';
   /** Lane of the commit. */
   readonly lane?: number;
   /** Epoch that was sealed or written, or the last one that was synced or recovered. */
@@ -53,6 +68,8 @@ export interface TraceRecord {
   readonly checkpointEpoch?: number;
   /** Last epoch that opening found. */
   readonly recoveryEpoch?: number;
+  /** Log file that went into the archive. */
+  readonly fileNumber?: number;
   /** Why it stalled or failed. */
   readonly code?: ErrorCode;
   readonly message?: string;

@@ -226,6 +226,7 @@ export class ConnectedPageStore extends EventEmitter<StoreEvents> {
         },
       });
       this.#snapshots.add(snapshot);
+      this.#thread.counts.add(kind === 'backup' ? 'backups' : 'snapshots');
       return snapshot;
     } catch (error) {
       unpin();

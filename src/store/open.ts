@@ -24,6 +24,7 @@ import {
 import type { Place } from '../start.js';
 import { acquireLock, type LogLock } from '../storage/lock.js';
 import { PageFile } from '../storage/page-file.js';
+import { StoreCounts } from '../store-metrics.js';
 import { EventLoopHold } from '../thread/keep-alive.js';
 import { isMainThread } from '../thread/thread-connect.js';
 import { VersionIndex } from '../versions/version-index.js';
@@ -161,6 +162,7 @@ function handleOf(start: CheckpointerStart, wal: Wal, settings: Settings, checkp
     index,
     cache,
     latchTimeoutMs,
+    counts: StoreCounts.create(),
   };
 }
 

@@ -1,7 +1,9 @@
 // The pages that one thread has latched for its open transaction. One latch a page however often it is used, all given
 // back together: isolation needs them held to the append (design/page-store.md, "Transaction").
 
+import { WalError } from '../base/errors.js';
 import type { SharedPageCache } from '../cache/shared-page-cache.js';
+import type { StoreCounts } from '../store-metrics.js';
 
 interface Held {
   readonly frame: number;
@@ -12,12 +14,14 @@ interface Held {
 export class PageLatches {
   readonly #cache: SharedPageCache;
   readonly #timeoutMs: number;
+  readonly #counts: StoreCounts;
   readonly #held = new Map<number, Held>();
   #seenSeq = 0;
 
-  constructor(cache: SharedPageCache, timeoutMs: number) {
+  constructor(cache: SharedPageCache, timeoutMs: number, counts: StoreCounts) {
     this.#cache = cache;
     this.#timeoutMs = timeoutMs;
+    this.#counts = counts;
   }
 
   /** The newest commit whose image was seen since the latches were last given back. */
@@ -34,7 +38,7 @@ export class PageLatches {
   share(pageNumber: number): Uint8Array {
     const held = this.#held.get(pageNumber);
     if (held !== undefined) return this.#cache.view(held.frame);
-    const frame = this.#cache.latchShared(pageNumber, this.#timeoutMs);
+    const frame = this.#counted(() => this.#cache.latchShared(pageNumber, this.#timeoutMs));
     this.#held.set(pageNumber, { frame, isExclusive: false });
     this.#seenSeq = Math.max(this.#seenSeq, this.#cache.seqOf(frame));
     return this.#cache.view(frame);
@@ -48,10 +52,24 @@ export class PageLatches {
   exclude(pageNumber: number, isOverwrite: boolean): Uint8Array {
     const held = this.#held.get(pageNumber);
     if (held?.isExclusive === true) return this.#cache.view(held.frame);
-    const frame = this.#cache.latchExclusive(pageNumber, this.#timeoutMs, isOverwrite);
+    const frame = this.#counted(() => this.#cache.latchExclusive(pageNumber, this.#timeoutMs, isOverwrite));
     this.#held.set(pageNumber, { frame, isExclusive: true });
     this.#seenSeq = Math.max(this.#seenSeq, this.#cache.seqOf(frame));
     return this.#cache.view(frame);
+  }
+
+  #counted(latch: () => number): number {
+    const { evictions } = this.#cache;
+    try {
+      const frame = latch();
+      this.#counts.add(this.#cache.wasMiss ? 'cacheMisses' : 'cacheHits');
+      return frame;
+    } catch (error) {
+      if (error instanceof WalError && error.code === 'ERR_WAL_DEADLOCK') this.#counts.add('latchTimeouts');
+      throw error;
+    } finally {
+      if (this.#cache.evictions > evictions) this.#counts.add('cacheEvictions', this.#cache.evictions - evictions);
+    }
   }
 
   /** Puts the image of a commit in the place of the one before it. The page is held exclusively. */

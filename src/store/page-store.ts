@@ -1,13 +1,18 @@
 // An open page store, as its owner sees it: the log, the page file and the checkpointer together, from opening to
 // closing. READ THIS FIRST, then design/page-store.md. What a thread does with the store is connected-store.ts.
 
+import { wallClockMs } from '../base/clock.js';
 import { WalError } from '../base/errors.js';
 import { withTimeout } from '../base/timeout.js';
 import type { CheckpointerHost } from '../checkpoint/checkpointer-host.js';
 import type { CheckpointerNotice } from '../checkpoint/messages.js';
 import { STORE_STATE, StoreWords } from '../checkpoint/store-words.js';
+import { Control } from '../epoch/control.js';
+import type { Metrics } from '../metrics.js';
+import { publishTrace, type TraceRecord } from '../observe/trace.js';
 import type { RecoveryReport } from '../recovery/report.js';
 import type { Settings } from '../settings.js';
+import { readStoreMetrics, type StoreMetrics } from '../store-metrics.js';
 import type { MessagePort } from '../thread/thread-connect.js';
 import type { Wal } from '../wal.js';
 import { ConnectedPageStore } from './connected-store.js';
@@ -51,8 +56,15 @@ export class PageStore extends ConnectedPageStore {
     return this.wal.recovery;
   }
 
+  /** The metrics of its log, and in `store` those of the store in all threads; also once it is closed. */
+  metrics(): Metrics & { readonly store: StoreMetrics } {
+    const { counts, cache, wal } = this.handle;
+    return { ...this.wal.metrics(), store: readStoreMetrics(counts, cache, new Control(wal.control)) };
+  }
+
   /** @internal */
   hear(notice: CheckpointerNotice): void {
+    publishTrace({ component: 'checkpoint', traceId: this.handle.wal.traceId, timeMs: wallClockMs(), ...told(notice) });
     if (notice.kind === 'checkpoint') this.emit('checkpoint', notice.report);
     else this.emit('checkpointFailed', WalError.fromWire(notice.error));
   }
@@ -106,4 +118,14 @@ export class PageStore extends ConnectedPageStore {
 
   /** The writer of the owner's thread is the log's own. */
   protected override onLeft(): void {}
+}
+
+/** What the checkpointer tells, for the trace. */
+function told(notice: CheckpointerNotice): Partial<TraceRecord> {
+  if (notice.kind === 'checkpointFailed') {
+    const { code, message } = notice.error;
+    return { scenario: 'failed', code, message };
+  }
+  const { throughSeq, pagesWritten: pages, bytesWritten: bytes, durationMs: tookMs } = notice.report;
+  return { scenario: 'pages', tookMs, endSeq: throughSeq + 1, pages, bytes };
 }

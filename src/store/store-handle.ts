@@ -18,6 +18,8 @@ export interface StoreHandle {
   readonly index: SharedArrayBuffer;
   readonly cache: PageCacheMemory;
   readonly latchTimeoutMs: number;
+  /** What the threads count: see {@link StoreCounts}. */
+  readonly counts: SharedArrayBuffer;
 }
 
 /**

@@ -11,6 +11,7 @@ import { type Control, STATE } from '../epoch/control.js';
 import type { LogReader } from '../follow/log-reader.js';
 import type { Directory } from '../storage/directory.js';
 import type { PageFile } from '../storage/page-file.js';
+import { StoreCounts } from '../store-metrics.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import type { WalWriter } from '../writer.js';
 import { cachedPagesAbove } from './cached-pages.js';
@@ -44,6 +45,7 @@ export class StoreThread implements TransactionHost {
   readonly pages: StorePages;
   readonly #parts: StoreThreadParts;
   readonly #latches: PageLatches;
+  readonly counts: StoreCounts;
   readonly #latchTimeoutMs: number;
   readonly #appendTimeoutMs: number;
   #isSizeLatched = false;
@@ -63,8 +65,9 @@ export class StoreThread implements TransactionHost {
       timeoutMs: handle.latchTimeoutMs,
       index,
     });
+    this.counts = new StoreCounts(handle.counts, session);
     this.cache = new SharedPageCache(handle.cache, session, this.pages);
-    this.#latches = new PageLatches(this.cache, handle.latchTimeoutMs);
+    this.#latches = new PageLatches(this.cache, handle.latchTimeoutMs, this.counts);
   }
 
   sizePages(): number {
@@ -161,6 +164,7 @@ export class StoreThread implements TransactionHost {
   }
 
   #install({ images, cutPages }: TransactionWork, seq: number): void {
+    this.counts.add('transactions');
     for (const [pageNumber, image] of images) this.#latches.install(pageNumber, image, seq);
     if (cutPages === undefined) return;
     // S3: in front of the end of the latches: whoever loads a page that was cut off waits until the cut is indexed.

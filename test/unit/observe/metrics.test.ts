@@ -4,10 +4,14 @@
 import { Registry, register } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { exportMetrics } from '../../../src/adapters/prometheus.js';
-import { MemoryDirectory, openWalOn } from '../../../src/testing.js';
+import { connectThread } from '../../../src/store/connect.js';
+import { ConnectedPageStore } from '../../../src/store/connected-store.js';
+import { StoreThread } from '../../../src/store/store-thread.js';
+import { MemoryDirectory, openWalOn, PAGE_FILE_NAME } from '../../../src/testing.js';
 import type { OpenOptions, Wal } from '../../../src/wal.js';
 import { readMarkdown, withoutBackticks } from '../../support/markdown.js';
 import { readPackageFile } from '../../support/package-root.js';
+import { apply, openOn } from '../../support/store-workload.js';
 
 const page = (pageNumber: number) => ({ pages: [{ pageNumber, image: new Uint8Array(512) }] });
 
@@ -97,18 +101,20 @@ async function scrape(registry: { metrics(): Promise<string> }): Promise<Map<str
 
 describe('a registry of prom-client', () => {
   test('shows every metric of the document with its type', async () => {
-    const wal = await open();
-    const stop = exportMetrics(register, wal);
+    const store = await openOn(new MemoryDirectory(), { controller: 'on' });
+    const stop = exportMetrics(register, store);
     const text = await register.metrics();
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
     const { tables } = readMarkdown(readPackageFile('design/observability.md'));
     const rows = tables.find(({ columns }) => columns[0] === 'metric')?.rows ?? [];
     expect(types).toEqual(rows.map(([, type, name = '']) => [withoutBackticks(name), type]));
-    const { state, counters, gauges, decisions, histograms } = wal.metrics();
-    const names = [counters, gauges, { state, decisions }, histograms].flatMap((each) => Object.keys(each)).sort();
+    const { state, counters, gauges, decisions, histograms, store: own } = store.metrics();
+    const all = [counters, gauges, { state, decisions }, own.counters, own.gauges, histograms];
+    const names = all.flatMap((each) => Object.keys(each)).sort();
     expect(rows.map(([name = '']) => withoutBackticks(name)).sort()).toEqual(names);
     stop();
     expect(await register.metrics()).not.toContain('lanewal');
+    await store.close();
   });
 
   test('is scraped with the figures of this moment', async () => {
@@ -172,5 +178,69 @@ describe('a registry of prom-client', () => {
     const text = await registry.metrics();
     expect(text).toContain('# TYPE lanewal_commits counter\nlanewal_commits_total 0\n');
     expect(text).toMatch(/# EOF\n$/);
+  });
+});
+
+describe('of a page store', () => {
+  const fill = (pages: readonly number[]) => ({ fill: Object.fromEntries(pages.map((page) => [page, 1])) });
+  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+  test('metrics count what its threads did, and say what is held', async () => {
+    // 128 frames.
+    const store = await openOn(new MemoryDirectory(), { cacheBytes: 65_536, latchTimeoutMs: 0, maxLogBytes: 2 ** 22 });
+    const own = () => store.metrics().store;
+    await store.transaction((transaction) => apply(transaction, { sizePages: 300 }));
+    for (const first of [1, 11, 1])
+      await store.transaction((transaction) => apply(transaction, fill(range(first, first + 9))));
+    expect(own()).toMatchObject({
+      counters: { cacheMisses: 20, cacheHits: 10, cacheEvictions: 0, transactions: 4, latchTimeouts: 0, snapshots: 0 },
+      gauges: { cacheFrames: 128, cachedPages: 20, latchedPages: 0, openSnapshots: 0, checkpointSeq: 0 },
+    });
+    const snapshot = await store.snapshot();
+    const open = store.begin();
+    for (const page of range(1, 5)) open.read(page);
+    expect(own()).toMatchObject({ counters: { snapshots: 1 }, gauges: { latchedPages: 5, openSnapshots: 1 } });
+    open.rollback();
+    snapshot.close();
+    for (const first of range(0, 19))
+      await store.transaction((transaction) => apply(transaction, fill(range(first * 15 + 1, first * 15 + 15))));
+    const { counters, gauges } = own();
+    // Every page that is missed has a frame, or had one.
+    expect(counters.cacheMisses).toBe(counters.cacheEvictions + gauges.cachedPages);
+    expect(counters.cacheEvictions).toBeGreaterThan(100);
+    await store.checkpoint({ mode: 'full' });
+    expect(own().gauges).toMatchObject({ openSnapshots: 0, checkpointSeq: 24 });
+    await store.close();
+    expect(store.metrics()).toMatchObject({ state: 'closed', store: { counters: { transactions: 24 } } });
+  });
+
+  test('are counted on each thread and add up', async () => {
+    const disk = new MemoryDirectory();
+    const store = await openOn(disk, { latchTimeoutMs: 0 });
+    await store.transaction((transaction) => apply(transaction, { sizePages: 3 }));
+    const place = { log: disk, pages: disk, pageFileName: PAGE_FILE_NAME };
+    const { parts, port } = await connectThread(store.handle, store.wal.connect(), place);
+    const other = new ConnectedPageStore(new StoreThread(parts), parts, port).begin();
+    other.edit(1);
+    await store.transaction((transaction) => apply(transaction, { fill: { 2: 1 } }));
+    const blocked = store.begin();
+    expect(() => blocked.edit(1)).toThrow(expect.objectContaining({ code: 'ERR_WAL_DEADLOCK' }));
+    blocked.rollback();
+    other.commit();
+    const { counters } = store.metrics().store;
+    expect(counters).toMatchObject({ transactions: 3, latchTimeouts: 1, cacheMisses: 2, cacheHits: 0 });
+    port.close();
+    await store.close();
+  });
+
+  test('are in a scrape beside those of its log', async () => {
+    const store = await openOn(new MemoryDirectory());
+    await store.transaction((transaction) => apply(transaction, { sizePages: 3, fill: { 1: 1 } }));
+    exportMetrics(register, store);
+    const samples = await scrape(register);
+    expect(samples.get('lanewal_store_transactions_total')).toBe(1);
+    expect(samples.get('lanewal_store_cached_pages')).toBe(1);
+    expect(samples.get('lanewal_commits_total')).toBe(store.metrics().counters.commits);
+    await store.close();
   });
 });

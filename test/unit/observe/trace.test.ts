@@ -1,6 +1,9 @@
 // Goal: whoever listens hears everything that a log does, once, in order, and in the one schema; and nothing is told when
 // nobody does. Method: real logs over a simulated disk that do the real thing, with every channel subscribed.
 
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Control } from '../../../src/epoch/control.js';
 import { FlushTelemetry } from '../../../src/flusher/flush-telemetry.js';
@@ -11,6 +14,7 @@ import type { OpenOptions, Wal } from '../../../src/wal.js';
 import { readMarkdown, withoutBackticks } from '../../support/markdown.js';
 import { readPackageFile } from '../../support/package-root.js';
 import { DISK_FULL } from '../../support/simulated-disk.js';
+import { apply, openOn } from '../../support/store-workload.js';
 import { type ChannelName, endOfRanges, TraceEar } from '../../support/trace-ear.js';
 
 const OPTIONS: OpenOptions = { lanes: 1, laneBytes: 8192, pageSize: 512, logFileBytes: 65_536, ticker: false };
@@ -36,16 +40,23 @@ async function open(options: OpenOptions = {}, directory = new SimulatedDirector
   return wal;
 }
 
-/** The fields of each component, as the document has them. */
-function documentedFields(): Map<string, string[]> {
+/** What the document says of the fields of each component. */
+function documentedFields(): Map<string, string> {
   const { tables } = readMarkdown(readPackageFile('design/observability.md'));
   const rows = tables.find(({ columns }) => columns[0] === 'component')?.rows ?? [];
-  return new Map(
-    rows.map(([component = '', , , fields = '']) => {
-      const names = [...fields.matchAll(/`(\w+)`/g)].map(([, name]) => name ?? '');
-      return [withoutBackticks(component), ['component', 'traceId', 'timeMs', ...names].sort()];
-    }),
-  );
+  return new Map(rows.map(([component = '', , , fields = '']) => [withoutBackticks(component), fields]));
+}
+
+/** The fields of one record: those of all records of its component, and those of its case, which stands before them. */
+function fieldsOf(words: string, { scenario, action }: TraceRecord): string[] {
+  const parts = words.split(';').filter((part) => {
+    const [, ofCase] = /^\s*`(\w+)`:/.exec(part) ?? [];
+    return ofCase === undefined || ofCase === scenario || ofCase === action;
+  });
+  const names = parts.flatMap((part) => {
+    return [...part.replace(/^\s*`\w+`:/, '').matchAll(/`(\w+)`/g)].map(([, name]) => name ?? '');
+  });
+  return ['component', 'traceId', 'timeMs', ...names].sort();
 }
 
 /** Everything that a log can do: commits of all kinds, a full disk, a checkpoint, a close; then a failure. */
@@ -71,10 +82,29 @@ async function doEverything(): Promise<Wal> {
     .durable()
     .catch(() => undefined);
   await again.close();
-  const tuned = await open({ controller: 'on' });
-  while (tuned.metrics().decisions?.last === undefined) await tuned.connect().append(page).durable();
-  await tuned.close();
+  await doWithHelpers();
   return wal;
+}
+
+/** What a controller, an archive that fails at first, and a checkpointer of a page store do. */
+async function doWithHelpers(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'lanewal-trace-'));
+  closing.push(() => rmSync(folder, { recursive: true }));
+  const disk = new SimulatedDirectory();
+  const store = await openOn(disk, { controller: 'on', archiveDirectory: join(folder, 'archive') });
+  const round = () => store.transaction((transaction) => apply(transaction, { sizePages: 40, fill: { 1: 1 } }));
+  await round();
+  disk.fail({ on: ['write'], name: /^pages$/, errno: 'EIO' });
+  await store.checkpoint().catch(() => undefined);
+  disk.heal();
+  renameSync(join(folder, 'archive'), join(folder, 'away'));
+  const isTold = new Promise((resolve) => store.wal.once('archiveFailing', resolve));
+  while (store.metrics().counters.rotations === 0) await round();
+  await isTold;
+  renameSync(join(folder, 'away'), join(folder, 'archive'));
+  await new Promise((resolve) => store.wal.once('archiveResumed', () => resolve(undefined)));
+  while (store.metrics().decisions?.last === undefined) await round();
+  await store.close();
 }
 
 describe('a log that does everything', () => {
@@ -87,10 +117,8 @@ describe('a log that does everything', () => {
       expect(heard[component], component).not.toHaveLength(0);
       expect(heard.trace.filter((record) => record.component === component)).toEqual(heard[component]);
       for (const record of heard[component]) {
-        const isWithoutReason = record.scenario === 'resumed' || component === 'decision';
-        const expected = fields
-          .get(component)
-          ?.filter((name) => !isWithoutReason || !['code', 'message', 'fallback'].includes(name));
+        // What a record is about in one of its cases only is behind that case.
+        const expected = fieldsOf(fields.get(component) ?? '', record);
         expect(Object.keys(record).sort(), component).toEqual(expected);
         expect(Object.values(record)).not.toContain(undefined);
       }
@@ -131,7 +159,7 @@ describe('a log that does everything', () => {
       ['resumed', undefined],
     ]);
     expect(heard.failure.map(({ code }) => code)).toEqual(['ERR_WAL_POISONED']);
-    expect(heard.checkpoint).toMatchObject([{ endSeq: 3, checkpointEpoch: expect.any(Number) }]);
+    expect(heard.checkpoint[0]).toMatchObject({ scenario: 'record', endSeq: 3, checkpointEpoch: expect.any(Number) });
     const [first, second] = heard.recovery;
     expect(first).toMatchObject({ scenario: 'clean', firstSeq: 1, endSeq: 1, recoveryEpoch: 0, checkpointEpoch: 0 });
     expect(second).toMatchObject({
