@@ -5,6 +5,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { MapTortureTally } from '../../src/cli/torture/map-run.js';
 import type { TortureTally } from '../../src/cli/torture/torture-run.js';
 import { makeFolder, removeFolders, runCommand, runJson, runProcess, startCommand } from '../support/command-line.js';
 
@@ -43,12 +44,30 @@ test('writers, spaces, policy and seed can be fixed, and it says so in words, to
   expect(stdout).toMatch(/\nPASS \(seed 5\)\n$/);
 });
 
+test('a map is tortured, too', async () => {
+  const db = makeFolder();
+  const args = ['torture', '--workload', 'map', '--cycles', '3', '--writers', '2', '--fsync', 'full', '--db', db];
+  const document = await runJson<MapTortureTally & { passed: boolean }>(args, VARIABLES);
+  expect(document).toMatchObject({ passed: true, kills: 3, byPolicy: { full: 3, normal: 0, off: 0 }, lost: 0 });
+  expect(document.acknowledged).toBeGreaterThan(0);
+  expect(readdirSync(db)).toEqual([]);
+});
+
+test('a map has no spaces', async () => {
+  const { status, stderr } = await runCommand(['torture', '--workload', 'map', '--spaces', '2']);
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^lanewal: --spaces [^\n]+ \(ERR_WAL_INVALID_ARGUMENT\)\n$/),
+  ]);
+});
+
 test.each([
   ['--cycles', '0'],
   ['--seconds', 'many'],
   ['--writers', '65'],
   ['--spaces', '-1'],
   ['--fsync', 'sometimes'],
+  ['--workload', 'trees'],
   ['--jobs', '1.5'],
   ['--seed', 'x'],
   ['--db', ''],
@@ -94,6 +113,13 @@ function findScene(db: string): Scene | undefined {
   return { log: join(ackFile, '..', 'app.db-wal'), ackFile };
 }
 
+/** Acknowledges a commit, or a change, that the first writer has not made. */
+function forge(ackFile: string): void {
+  const forged = Buffer.alloc(24);
+  for (const [index, value] of [0n, 2n ** 20n, 2n ** 40n].entries()) forged.writeBigUInt64LE(value, index * 8);
+  appendFileSync(ackFile, forged);
+}
+
 function stateOf(pid: number | undefined): string | undefined {
   return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
 }
@@ -126,15 +152,20 @@ describe.skipIf(process.platform !== 'linux')('a torture bites', () => {
   });
 
   test('an acknowledgement of a commit that nobody made is a loss, and the files stay', async () => {
-    const { status, document } = await tamperedTorture(['--fsync', 'normal'], ({ ackFile }) => {
-      const forged = Buffer.alloc(24);
-      for (const [index, value] of [0n, 2n ** 20n, 2n ** 40n].entries()) forged.writeBigUInt64LE(value, index * 8);
-      appendFileSync(ackFile, forged);
-    });
+    const { status, document } = await tamperedTorture(['--fsync', 'normal'], ({ ackFile }) => forge(ackFile));
     expect([status, document.passed, document.lost, document.bound]).toEqual([1, false, 1, null]);
     const [failure] = document.failures;
     expect(failure?.faults).toEqual(['1 acknowledged commits are lost']);
     expect(existsSync(`${failure?.db}-wal`)).toBe(true);
+  });
+
+  test('an acknowledgement of a change to a map that nobody made is a loss', async () => {
+    const { status, document } = await tamperedTorture(['--workload', 'map'], ({ ackFile }) => forge(ackFile));
+    expect([status, document.passed, document.bound]).toEqual([1, false, null]);
+    expect(document.lost).toBeGreaterThan(2 ** 19);
+    expect(document.failures[0]?.faults).toEqual([
+      expect.stringMatching(/^writer 0: 1048576 changes are acknowledged/),
+    ]);
   });
 
   test('F22: a write that was reported and never made is a loss', async () => {

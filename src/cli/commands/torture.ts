@@ -5,14 +5,16 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { toWalError } from '../../base/errors.js';
+import { invalidArgument, toWalError } from '../../base/errors.js';
 import { type FsyncPolicy, processEnvironment, resolveSettings } from '../../settings.js';
 import { EXIT } from '../exit-status.js';
 import { filePath, oneOf, wholeNumber } from '../option-values.js';
 import { ProgressLine, printJson, printLine, printPairs } from '../output.js';
-import { type TortureTally, torture } from '../torture/torture-run.js';
+import { type MapTortureTally, tortureMaps } from '../torture/map-run.js';
+import { type TortureFailure, type TortureTally, torture } from '../torture/torture-run.js';
 
 interface TortureCommandOptions {
+  readonly workload?: 'pages' | 'map';
   readonly seconds?: number;
   readonly cycles?: number;
   readonly writers?: number;
@@ -41,12 +43,22 @@ export function addTorture(program: Command, finish: (status: number) => void): 
         'make, also when they are recovered again. Then the next process goes on with the same log. Some kills come ' +
         'to an opening or to a recovery. Settings, sizes, writers and moments are chosen at random for each kill, ' +
         'but for what is given here or by LANEWAL_ variables. The first kill that loses anything ends it: exit ' +
-        'status 1, and the files stay.',
+        'status 1, and the files stay. With --workload map the threads change one durable map, and what each opening ' +
+        'finds in it is compared, key by key, with what its changes make.',
     )
+    .option('--workload <name>', 'pages, or map: threads that change one durable map', oneOf(['pages', 'map']))
     .option('--seconds <number>', `how long (default: ${SECONDS}, or as long as --cycles takes)`, count(86_400))
     .option('--cycles <number>', 'how many kills, each with its check', count(10_000_000))
-    .option('--writers <number>', 'writers of each process (default: random, 1 to 8)', count(WRITERS_MAX))
-    .option('--spaces <number>', 'page files they write to (default: mostly one each)', count(WRITERS_MAX))
+    .option(
+      '--writers <number>',
+      'writers of each process (default: random, 1 to 8; of a map to 4)',
+      count(WRITERS_MAX),
+    )
+    .option(
+      '--spaces <number>',
+      'page files they write to (default: mostly one each; none with a map)',
+      count(WRITERS_MAX),
+    )
     .option('--fsync <policy>', 'full, normal or off (default: all three)', oneOf(['full', 'normal', 'off']))
     .option('--jobs <number>', 'logs that are tortured at the same time (default: 1)', count(64))
     .option('--seed <number>', 'seed of all choices (default: random, and printed)', wholeNumber(0, SEED_MAX))
@@ -60,24 +72,18 @@ function count(most: number): (text: string) => number {
 }
 
 async function run(options: TortureCommandOptions): Promise<boolean> {
-  const { writers, spaces, fsync, cycles, jobs = 1, seed = randomInt(SEED_MAX), json = false } = options;
+  const { workload, writers, spaces, fsync, cycles, jobs = 1, seed = randomInt(SEED_MAX), json = false } = options;
   const environment = resolveSettings({}, processEnvironment());
+  if (workload === 'map' && spaces !== undefined)
+    throw invalidArgument('--spaces is of the workload pages: a map has none.', { spaces });
   const seconds = options.seconds ?? (cycles === undefined ? SECONDS : Number.POSITIVE_INFINITY);
   const folder = makeFolder(options.db);
   const progress = new ProgressLine();
-  const tally = await torture({
-    seed,
-    kills: cycles ?? Number.POSITIVE_INFINITY,
-    seconds,
-    jobs,
-    folder,
-    writers,
-    spaces,
-    fsync,
-    environment,
-    onProgress: ({ kills, acknowledged, lost }) =>
-      progress.show(`${kills} kills, ${acknowledged} acknowledged, ${lost} lost`),
-  });
+  const onProgress = ({ kills, acknowledged, lost }: Tally): void =>
+    progress.show(`${kills} kills, ${acknowledged} acknowledged, ${lost} lost`);
+  const kills = cycles ?? Number.POSITIVE_INFINITY;
+  const common = { seed, kills, seconds, jobs, folder, writers, fsync, onProgress };
+  const tally = workload === 'map' ? await tortureMaps(common) : await torture({ ...common, spaces, environment });
   progress.end();
   const isPassed = tally.failures.length === 0;
   if (isPassed) fs.rmSync(folder, { recursive: true, force: true });
@@ -95,8 +101,27 @@ function makeFolder(db: string | undefined): string {
   }
 }
 
+/** What every workload counts. */
+interface Tally {
+  readonly kills: number;
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly failures: readonly TortureFailure[];
+}
+
+function killedOf({ killed }: TortureTally): string {
+  return `${killed.write} writing, ${killed.open} opening, ${killed.recover} recovering`;
+}
+
+function logsOf({ fourSpacesOrMore, logs, checkpoints }: TortureTally): readonly (readonly [string, string])[] {
+  return [
+    ['4 writers or more', `${fourSpacesOrMore}, each in a space of its own`],
+    ['logs', `${logs}, ${checkpoints} checkpoints`],
+  ];
+}
+
 /** With so many kills and no loss, the rate of losses is below this with 95% confidence (the rule of three). */
-function boundOf({ kills, failures }: TortureTally): number | null {
+function boundOf({ kills, failures }: Tally): number | null {
   return kills === 0 || failures.length > 0 ? null : Math.min(1, 3 / kills);
 }
 
@@ -104,14 +129,13 @@ function percent(share: number): string {
   return `${Number((100 * share).toPrecision(2))}%`;
 }
 
-function printTally(tally: TortureTally, seed: number): void {
-  const { kills, killed, byPolicy, acknowledged, recovered, lost, failures, seconds } = tally;
+function printTally(tally: TortureTally | MapTortureTally, seed: number): void {
+  const { kills, byPolicy, acknowledged, recovered, lost, failures, seconds } = tally;
   const bound = boundOf(tally);
   printPairs([
-    ['kills', `${kills}: ${killed.write} writing, ${killed.open} opening, ${killed.recover} recovering`],
+    ['kills', 'killed' in tally ? `${kills}: ${killedOf(tally)}` : kills],
     ['policies', `full ${byPolicy.full}, normal ${byPolicy.normal}, off ${byPolicy.off}`],
-    ['4 writers or more', `${tally.fourSpacesOrMore}, each in a space of its own`],
-    ['logs', `${tally.logs}, ${tally.checkpoints} checkpoints`],
+    ...('maps' in tally ? [['maps', tally.maps] as const] : logsOf(tally)),
     ['acknowledged', acknowledged],
     ['recovered', `${recovered}, each compared with what was written`],
     ['lost', lost],

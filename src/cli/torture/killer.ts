@@ -20,8 +20,19 @@ const VICTIM = fileURLToPath(new URL('./victim.js', import.meta.url));
 const PATIENCE_MS = 120_000;
 
 /** Starts a victim, kills it, and waits until it is gone. */
-export async function killVictim(plan: VictimPlan, kill: Kill): Promise<VictimEnding> {
-  const child = spawn(process.execPath, [VICTIM, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function killVictim(plan: VictimPlan, kill: Kill): Promise<VictimEnding> {
+  const mayEnd = plan.task === 'recover' || (plan.task === 'write' && plan.act === 'close');
+  return killProcess(VICTIM, plan, kill, { mayEnd });
+}
+
+/** The same with any program that says what a victim says; `mayEnd`: it may be done before the kill. */
+export async function killProcess(
+  program: string,
+  plan: object,
+  kill: Kill,
+  { mayEnd }: { readonly mayEnd: boolean } = { mayEnd: false },
+): Promise<VictimEnding> {
+  const child = spawn(process.execPath, [program, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let hung = false;
   const patience = setTimeout(() => {
     hung = true;
@@ -36,7 +47,6 @@ export async function killVictim(plan: VictimPlan, kill: Kill): Promise<VictimEn
   const { status, signal, stderr } = await endOf(child);
   clearTimeout(patience);
   clearTimeout(delay);
-  const mayEnd = plan.task === 'recover' || (plan.task === 'write' && plan.act === 'close');
   const fault = hung
     ? `the process said nothing for ${PATIENCE_MS} ms`
     : stderr !== '' || (signal !== 'SIGKILL' && (!mayEnd || status !== 0))
