@@ -5,6 +5,7 @@ import { benchCache } from './cache.js';
 import { benchCheckpoint, type CheckpointCase } from './checkpoint.js';
 import { benchCheckpointLatency } from './checkpoint-latency.js';
 import { benchController } from './controller.js';
+import { benchEntries } from './entries.js';
 import { benchHistory } from './history.js';
 import { benchIdle } from './idle.js';
 import { benchLanes } from './lanes.js';
@@ -68,6 +69,13 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       writers: quick ? [1, 8] : [1, 2, 4, 8],
       keys: KEYS,
       seconds: quick ? 0.2 : 1,
+      rounds: roundsOf(quick),
+    }),
+  entries: (directory, quick) =>
+    benchEntries(directory, {
+      sizes: quick ? [256] : [64, 256, 4096],
+      writers: quick ? [2, 8] : [1, 2, 4, 8],
+      seconds: quick ? 0.2 : 0.5,
       rounds: roundsOf(quick),
     }),
   idle: (directory, quick) => benchIdle(directory, { rounds: roundsOf(quick), seconds: quick ? 1 : 5 }),

@@ -28,6 +28,7 @@ const PEERS = '8 writers, 1 page, each waits, full';
 const RECOVERY = 'recovery of a long log into its page file';
 const OPEN_LOOP = '8 writers at 70% of their peak, fixed arrivals';
 const IDLE = 'an idle log';
+const ENTRIES = 'entries of 256 bytes';
 
 export const ROWS = {
   'bandwidth-full-1': row(1, `${BANDWIDTH}, full, beside 1 raw stream`, 'lanes', atLeast(1)),
@@ -57,6 +58,26 @@ export const ROWS = {
   'open-loop-p999': row(9, `${OPEN_LOOP}: p99.9 beside the raw sync's p99`, 'open-loop', atMost(10)),
   'idle-cpu': row(10, `${IDLE}: processor time`, 'idle', atMost(1), 'ms a second'),
   'idle-wakeups': row(10, `${IDLE}: wake-ups`, 'idle', atMost(1), 'a second'),
+  'entries-unsynced': row(
+    11,
+    `${ENTRIES}, 2 workers, one commit each, unsynced; beside batches of 100`,
+    'entries',
+    atLeast(1_000_000),
+    'entries/s',
+  ),
+  'entries-unsynced-level': row(11, `${ENTRIES}, 2 workers, unsynced, beside classic-level`, 'entries', atLeast(1)),
+  'entries-durable-level': row(
+    11,
+    `${ENTRIES}, 8 writers, each waits, full, beside classic-level with sync`,
+    'entries',
+    atLeast(5),
+  ),
+  'entries-durable-file': row(
+    11,
+    `${ENTRIES}, 8 writers, each waits, full, beside appendFile and fsync`,
+    'entries',
+    atLeast(1),
+  ),
 } satisfies Record<string, Row>;
 
 export type ComparisonId = keyof typeof ROWS;

@@ -28,6 +28,7 @@ export const BENCHMARK_NAMES = {
   'open-loop': 'latency under a fixed rate of arrivals, beside the raw disk',
   mixed: 'reads and durable writes of a page store, beside its peers',
   peers: 'durable commits of 1 to 8 writers, beside everything else one would use',
+  entries: 'entries of a log, waited for and not, beside classic-level and a file',
   idle: 'processor time and wake-ups of an open log that nobody uses',
   checkpoint: 'pages written a second by a checkpoint, beside the raw disk',
   'checkpoint-latency': 'commits while a checkpoint runs, and without',

@@ -1,0 +1,94 @@
+// What takes entries, as one thread of the benchmark sees it: lanewal's log of entries, classic-level, and what one
+// would write first, a file that is appended to and synced.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { type Appended, bytesCodec, connectTypedLog, type TypedLogHandle } from '../src/index.js';
+import { levelKey, openLevel } from './peers/classic-level.js';
+
+/** Takes entries. Whatever returns a promise is awaited, some at a time where nobody waits for the disk. */
+export interface EntrySink {
+  /** Returns, or resolves, when the entry survives power loss. */
+  durable(entry: Uint8Array): void | Promise<void>;
+  /** Takes it; nothing is synced. */
+  unsynced(entry: Uint8Array): void | Promise<void>;
+  /** Takes several at once. */
+  batch(entries: readonly Uint8Array[]): void | Promise<void>;
+  /** Resolves when everything taken is with the operating system. */
+  settle(): void | Promise<void>;
+}
+
+/** Which sink, and where. */
+export type SinkStart =
+  | { readonly kind: 'lanewal'; readonly handle: TypedLogHandle }
+  | { readonly kind: 'level' | 'file'; readonly path: string };
+
+/** What a thread is started with. */
+export interface EntryWriterData {
+  readonly start: SinkStart;
+  readonly writer: number;
+}
+
+/** What it does in a round: waits for each entry, for none, or hands over {@link BATCH} at once. */
+export interface EntryPlan {
+  readonly mode: 'durable' | 'unsynced' | 'batch';
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+/** Entries handed over at once, where they are. */
+export const BATCH = 100;
+
+const TIMEOUT_MS = 60_000;
+/** Keys of one thread stay apart from those of another. */
+const KEYS_PER_WRITER = 10_000_000;
+
+export async function openSink(start: SinkStart, writer: number): Promise<EntrySink> {
+  if (start.kind === 'lanewal') return lanewalSink(start.handle);
+  if (start.kind === 'level') return levelSink(start.path, writer);
+  return fileSink(await open(start.path, 'a'));
+}
+
+async function lanewalSink(handle: TypedLogHandle): Promise<EntrySink> {
+  const log = await connectTypedLog(handle, { codec: bytesCodec });
+  let last: Appended | undefined;
+  return {
+    durable: (entry) => log.append(entry).waitDurable(TIMEOUT_MS),
+    unsynced: (entry) => {
+      last = log.append(entry);
+    },
+    batch: (entries) => {
+      last = log.appendBatch(entries);
+    },
+    settle: () => last?.written(),
+  };
+}
+
+async function levelSink(path: string, writer: number): Promise<EntrySink> {
+  const level = await openLevel(path);
+  let count = writer * KEYS_PER_WRITER;
+  const nextKey = (): string => {
+    count += 1;
+    return levelKey(count);
+  };
+  return {
+    durable: (entry) => level.put(nextKey(), entry, { sync: true }),
+    unsynced: (entry) => level.put(nextKey(), entry, { sync: false }),
+    batch: (entries) => {
+      const puts = entries.map((value) => ({ type: 'put' as const, key: nextKey(), value }));
+      return level.batch(puts, { sync: false });
+    },
+    settle: () => undefined,
+  };
+}
+
+function fileSink(file: FileHandle): EntrySink {
+  return {
+    durable: async (entry) => {
+      await file.appendFile(entry);
+      await file.sync();
+    },
+    unsynced: (entry) => file.appendFile(entry),
+    batch: (entries) => file.appendFile(Buffer.concat(entries)),
+    settle: () => undefined,
+  };
+}
