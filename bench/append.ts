@@ -39,12 +39,15 @@ export async function benchAppend(parent: string, { rounds, seconds }: AppendCas
     const append: number[] = [];
     const total: number[] = [];
     const rawRates: number[] = [];
+    const collections: number[] = [];
     for (let index = 0; index < rounds; index += 1) {
       const burst = await burstNs(wal, seconds);
       bare.push(burst.bare);
       append.push(burst.append);
       const before = wal.counters();
-      total.push((await writers.run(free)).bytesPerSecond / MB);
+      const run = await writers.run(free);
+      total.push(run.bytesPerSecond / MB);
+      collections.push(run.collectionsPerMillion);
       const bytes = segmentBytes(before, wal.counters());
       rawRates.push((await raw.round(bytes, seconds, 1, false)).bytesPerSecond / MB);
     }
@@ -70,6 +73,14 @@ export async function benchAppend(parent: string, { rounds, seconds }: AppendCas
           value: summary(total),
           besideValue: summary(rawRates),
           ratio: ratios(total, rawRates),
+        },
+        {
+          id: 'append-collections',
+          what: pages,
+          beside: 'an append that allocates nothing',
+          unit: 'collections',
+          value: summary(collections),
+          besideValue: summary([0]),
         },
       ],
       plots: [],

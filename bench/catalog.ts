@@ -6,6 +6,7 @@ import { benchCheckpoint, type CheckpointCase } from './checkpoint.js';
 import { benchCheckpointLatency } from './checkpoint-latency.js';
 import { benchController } from './controller.js';
 import { benchEntries } from './entries.js';
+import { cachePlots, checkpointPlots, steadyPlots } from './figure-plots.js';
 import { benchHistory } from './history.js';
 import { benchIdle } from './idle.js';
 import { benchLanes } from './lanes.js';
@@ -13,7 +14,7 @@ import { benchMixed } from './mixed.js';
 import { benchOpenLoop } from './open-loop.js';
 import { benchPeers } from './peers.js';
 import { benchRecovery } from './recovery.js';
-import type { BenchResult } from './result.js';
+import type { BenchResult, Plot } from './result.js';
 import { benchSteady } from './steady.js';
 import { benchStore } from './store.js';
 import { benchStoreRecovery } from './store-recovery.js';
@@ -29,10 +30,14 @@ const roundsOf = (isQuick: boolean): number => (isQuick ? 3 : 5);
 const KEYS = 20_000;
 
 /** Benchmarks whose figures stand for themselves, a case after the other. */
-async function figuresOf<Case>(cases: readonly Case[], run: (each: Case) => Promise<unknown>): Promise<BenchResult> {
-  const figures: unknown[] = [];
+async function figuresOf<Case, Figures>(
+  cases: readonly Case[],
+  run: (each: Case) => Promise<Figures>,
+  plotsOf: (figures: readonly Figures[]) => Plot[] = () => [],
+): Promise<BenchResult> {
+  const figures: Figures[] = [];
   for (const each of cases) figures.push(await run(each));
-  return { comparisons: [], plots: [], notes: [], figures };
+  return { comparisons: [], plots: plotsOf(figures), notes: [], figures };
 }
 
 export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
@@ -52,6 +57,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   history: (directory, quick) =>
     benchHistory(directory, {
       historyBytes: quick ? 512 * MIB : 10 * GIB,
+      historyEpochs: quick ? 20_000 : 200_000,
       rounds: roundsOf(quick),
       seconds: quick ? 0.3 : 1,
     }),
@@ -86,7 +92,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       { step: 3, logOrder: 'shuffled' },
     ];
     const pages = quick ? 10_000 : 50_000;
-    return figuresOf(cases, (each) => benchCheckpoint(directory, { ...each, pages }, roundsOf(quick)));
+    return figuresOf(cases, (each) => benchCheckpoint(directory, { ...each, pages }, roundsOf(quick)), checkpointPlots);
   },
   'checkpoint-latency': (directory, quick) => {
     const given = { pages: quick ? 20_000 : 80_000, commitsPerSecond: 2000, rounds: roundsOf(quick) };
@@ -100,10 +106,14 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       { pagesPerCommit: 8, window: 100 },
     ];
     const given = { seconds: quick ? 10 : 60, maxLogBytes: 256 * MIB };
-    return figuresOf(cases, (each) => benchSteady(directory, { ...given, ...each }));
+    return figuresOf(cases, (each) => benchSteady(directory, { ...given, ...each }), steadyPlots);
   },
   cache: (directory, quick) => {
-    return figuresOf([quick ? 100_000 : 1_000_000], (reads) => benchCache(directory, reads, roundsOf(quick)));
+    return figuresOf(
+      [quick ? 100_000 : 1_000_000],
+      (reads) => benchCache(directory, reads, roundsOf(quick)),
+      cachePlots,
+    );
   },
   store: (directory, quick) => {
     const given = { keys: KEYS, seconds: quick ? 1 : 3, rounds: roundsOf(quick) };

@@ -6,6 +6,7 @@
 
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CheckpointFigures } from './figure-plots.js';
 import { inDirectory, quantile, round, shuffled, summary } from './harness.js';
 import { indexAll, isStamped, openQuietStore, PAGE_BYTES, stamp, writePages } from './store-pages.js';
 
@@ -26,7 +27,7 @@ export async function benchCheckpoint(
   parent: string,
   { pages: count, step, logOrder }: CheckpointCase,
   rounds: number,
-): Promise<Record<string, unknown>> {
+): Promise<CheckpointFigures> {
   return inDirectory(parent, async (directory) => {
     const sizePages = count * step;
     const path = join(directory, 'store');

@@ -25,6 +25,8 @@ export interface RoundResult {
   readonly commits: number;
   /** Of each commit, for `wait`; for `open-loop` from the moment at which it was due. */
   readonly latencies: string;
+  /** Garbage collections of the writer's thread. */
+  readonly collections?: number;
 }
 
 /** A log under test, as one thread sees it. */

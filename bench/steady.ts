@@ -4,6 +4,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPageStore, type PageStore } from '../src/index.js';
+import type { SteadyFigures } from './figure-plots.js';
 import { inDirectory, round, shuffled } from './harness.js';
 import type { LoadData, LoadPlan, LoadResult } from './load-worker.js';
 import { writePages } from './store-pages.js';
@@ -23,7 +24,7 @@ export interface SteadyCase {
   readonly maxLogBytes: number;
 }
 
-export async function benchSteady(parent: string, given: SteadyCase): Promise<Record<string, unknown>> {
+export async function benchSteady(parent: string, given: SteadyCase): Promise<SteadyFigures> {
   const { seconds, pagesPerCommit, window, maxLogBytes } = given;
   return inDirectory(parent, async (directory) => {
     const path = join(directory, 'store');

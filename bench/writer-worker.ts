@@ -2,7 +2,8 @@
 
 import { workerData } from 'node:worker_threads';
 import { type Commit, connectWal, type WalHandle } from '../src/index.js';
-import { type LogWriter, PAGE_BYTES, type RoundPlan, runRound } from './log-writer.js';
+import { countingCollections } from './collections.js';
+import { type LogWriter, PAGE_BYTES, type RoundPlan, type RoundResult, runRound } from './log-writer.js';
 import { serveRounds } from './worker-group.js';
 
 const { handle, index, count } = workerData as { handle: WalHandle; index: number; count: number };
@@ -20,4 +21,7 @@ const log: LogWriter<Commit> = {
   },
   waitDurable: (commit) => commit.waitDurable(TIMEOUT_MS),
 };
-serveRounds((plan: RoundPlan) => runRound(log, plan, index / count));
+serveRounds(async (plan: RoundPlan): Promise<RoundResult> => {
+  const { result, collections } = await countingCollections(() => runRound(log, plan, index / count));
+  return { ...result, collections };
+});

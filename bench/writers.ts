@@ -15,6 +15,8 @@ export interface LogRound {
   readonly commitsPerSecond: number;
   readonly bytesPerSecond: number;
   readonly latencies: LatencyHistogram;
+  /** Garbage collections of the writers. */
+  readonly collectionsPerMillion: number;
 }
 
 /** Writers of one log. */
@@ -33,11 +35,14 @@ export class Writers extends WorkerGroup<RoundPlan, RoundResult> {
 
 /** Adds up what the writers of a round reported. */
 export function logRound(plan: RoundPlan, run: { seconds: number; results: RoundResult[] }): LogRound {
-  const commitsPerSecond = run.results.reduce((sum, { commits }) => sum + commits, 0) / run.seconds;
+  const commits = run.results.reduce((sum, result) => sum + result.commits, 0);
+  const collections = run.results.reduce((sum, result) => sum + (result.collections ?? 0), 0);
+  const commitsPerSecond = commits / run.seconds;
   return {
     commitsPerSecond,
     bytesPerSecond: commitsPerSecond * plan.pages * PAGE_BYTES,
     latencies: LatencyHistogram.merged(run.results.map(({ latencies }) => latencies)),
+    collectionsPerMillion: (collections / Math.max(1, commits)) * 1e6,
   };
 }
 
