@@ -55,7 +55,7 @@ export function runProcess(args: readonly string[], variables?: Readonly<Record<
  */
 export function runCommand(args: readonly string[], variables: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const ended = previous.then(() => runHere(args, { ...ENVIRONMENT, ...variables }));
-  previous = ended;
+  previous = ended.catch(() => undefined);
   return ended;
 }
 

@@ -12,7 +12,8 @@ import { readAckFile } from '../../src/cli/replay/acknowledgements.js';
 import { killVictim } from '../../src/cli/torture/killer.js';
 import type { VictimPlan } from '../../src/cli/torture/victim-plan.js';
 import { recoverWal } from '../../src/index.js';
-import { Program, runCli, type Variables } from './program.js';
+import { runJson } from './command-line.js';
+import { Program, type Variables } from './program.js';
 import { readTrace, SerialReplay, TRACE_NAMES, type TraceName, tracePath } from './traces.js';
 
 /** What one cycle did and found. */
@@ -184,8 +185,8 @@ class Cycle {
     return pageFilePaths(this.#db, this.#choices.copies).every((path) => existsSync(path));
   }
 
-  async #inspect(): Promise<Inspected> {
-    return (await runCli(['inspect', this.#db])) as Inspected;
+  #inspect(): Promise<Inspected> {
+    return runJson<Inspected>(['inspect', this.#db]);
   }
 
   /** By copy, the transactions that are in the log, in sequence order; all of them once there is a checkpoint. */

@@ -117,10 +117,3 @@ export async function runWorkload(plan: WorkloadPlan, prefix: Prefix = []): Prom
   if (stderr !== '') throw new Error(`The workload said: ${stderr}`);
   return program.events;
 }
-
-/** Runs a command of ours that prints JSON, and expects it to succeed. */
-export async function runCli(args: readonly string[]): Promise<unknown> {
-  const { status, stdout, stderr } = await Program.cli([...args, '--json']).ended;
-  if (status !== 0) throw new Error(`lanewal ${args.join(' ')} ended with ${status}: ${stderr}`);
-  return JSON.parse(stdout);
-}

@@ -6,9 +6,10 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWal, recoverWal, type Wal } from '../../src/index.js';
+import { runJson } from '../support/command-line.js';
 import { fillDisk, InlineWorkload } from '../support/full-disk.js';
 import { mountReadOnly, mountTmpfs, unmountAll, whyNoMounts } from '../support/mounts.js';
-import { runCli, runWorkload, scratchFolder } from '../support/program.js';
+import { runWorkload, scratchFolder } from '../support/program.js';
 import { announceSkip, WorkloadCheck } from '../support/workload-check.js';
 import type { WorkloadPlan } from '../support/workload-model.js';
 
@@ -139,7 +140,7 @@ describe.skipIf(reason !== undefined)('a disk that refuses', () => {
     });
     expect(existsSync(join(disk, 'new.db-wal'))).toBe(false);
     expect(await recoverWal(join(view, 'app.db'), { dryRun: true })).toMatchObject({ lastSeq: 20, tail: 'clean' });
-    expect(await runCli(['inspect', join(view, 'app.db')])).toMatchObject({ firstSeq: 1, lastSeq: 20 });
+    expect(await runJson(['inspect', join(view, 'app.db')])).toMatchObject({ firstSeq: 1, lastSeq: 20 });
     await expectRecovered();
   });
 

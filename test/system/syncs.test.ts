@@ -5,8 +5,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runJson } from '../support/command-line.js';
 import { LogTrace, lineAcks, replayAcks } from '../support/log-trace.js';
-import { Program, runCli, runWorkload, scratchFolder, type WorkloadEvent } from '../support/program.js';
+import { Program, runWorkload, scratchFolder, type WorkloadEvent } from '../support/program.js';
 import { readTrace, straceTo, whyNoStrace } from '../support/strace.js';
 import { tracePath } from '../support/traces.js';
 import { announceSkip, WorkloadCheck } from '../support/workload-check.js';
@@ -139,7 +140,7 @@ describe.skipIf(reason !== undefined)('the other policies, and replay', () => {
     });
     expect(await replay.ended).toMatchObject({ status: 0, stderr: '' });
     const trace = new LogTrace(readTrace(traceFile), db);
-    const given = replayAcks(trace.calls, ackFile, await runCli(['inspect', db]));
+    const given = replayAcks(trace.calls, ackFile, await runJson(['inspect', db]));
     expect(given.length).toBeGreaterThan(2);
     expect(given.flatMap((ack) => trace.faultOfAck(ack) ?? [])).toEqual([]);
     expect(trace.namings.flatMap((naming) => trace.faultOfNaming(naming) ?? [])).toEqual([]);
