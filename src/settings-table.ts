@@ -2,6 +2,7 @@
 // README.md repeats the table and a test compares. How a value is found is settings.ts.
 
 import { availableParallelism } from 'node:os';
+import type { NumberKind, Row } from './settings-row.js';
 
 /** When segments are synced; design/overview.md, "Policies". */
 export type FsyncPolicy = 'full' | 'normal' | 'off';
@@ -59,40 +60,6 @@ const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-interface NumberKind {
-  readonly kind: 'number';
-  readonly min: number;
-  readonly max: number;
-  /** Further condition, in words and as a test. */
-  readonly also?: { readonly words: string; holds(value: number): boolean };
-}
-interface ChoiceKind {
-  readonly kind: 'choice';
-  readonly choices: readonly string[];
-  /** Other words for some of them. */
-  readonly aliases?: Readonly<Record<string, string>>;
-}
-interface OtherKind {
-  readonly kind: 'boolean' | 'urls' | 'path';
-}
-
-/** What a setting is about. */
-export type SettingScope = 'log' | 'store';
-
-/** One row of the settings table. */
-export interface SettingRow {
-  readonly name: keyof Settings;
-  /** `store`: only a page store has it, and a log that is opened alone refuses it as an option. */
-  readonly scope: SettingScope;
-  readonly variable: string | undefined;
-  readonly unit: string;
-  /** The default in words where it depends on something, else its value. */
-  readonly defaultWords: string;
-  readonly effect: string;
-  readonly rule: NumberKind | ChoiceKind | OtherKind;
-  fallback(known: Readonly<Record<string, unknown>>): unknown;
-}
-
 const isPowerOfTwo = { words: 'a power of two', holds: (value: number) => Number.isInteger(Math.log2(value)) };
 const isPageMultiple = { words: 'a multiple of 4096', holds: (value: number) => value % 4096 === 0 };
 const bytes = (min: number, max: number, also?: NumberKind['also']): NumberKind =>
@@ -109,6 +76,9 @@ function defaultFileBytes(maxLogBytes: number): number {
   const share = maxLogBytes / LOG_FILES_DEFAULT;
   return Math.min(LOG_FILE_BYTES_DEFAULT, Math.max(64 * KIB, share - (share % 4096)));
 }
+
+/** One row of the settings table. */
+export type SettingRow = Row<keyof Settings>;
 
 /** The settings, each once. Later rows may have defaults that depend on earlier ones. */
 export const SETTINGS: readonly SettingRow[] = [

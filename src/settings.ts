@@ -3,7 +3,8 @@
 
 import { inspect } from 'node:util';
 import { invalidArgument } from './base/errors.js';
-import { LOG_FILES_MIN, SETTINGS, type SettingRow, type SettingScope, type Settings } from './settings-table.js';
+import type { SettingScope } from './settings-row.js';
+import { LOG_FILES_MIN, SETTINGS, type SettingRow, type Settings } from './settings-table.js';
 
 export {
   type ArchiveMode,
@@ -13,7 +14,6 @@ export {
   type Mode,
   SETTINGS,
   type SettingRow,
-  type SettingScope,
   type Settings,
 } from './settings-table.js';
 

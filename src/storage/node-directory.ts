@@ -33,9 +33,7 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
 };
 
-/**
- * How a file is made durable: by a call, which writes back all metadata or what is needed, or by each of its writes.
- */
+/** How a file is made durable: by a call, for all metadata or what is needed to read it, or by each of its writes. */
 export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
 
 /** Settings of a {@link NodeDirectory}. */

@@ -152,9 +152,8 @@ export function decode<E, Id extends number | null>(
     return { entry: codec.decode(bytes) };
   } catch (cause) {
     if (mode === 'strict') {
-      const which = id ?? `of commit ${seq}`;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `Entry ${which} cannot be decoded: ${why}`;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `Entry ${id ?? `of commit ${seq}`} cannot be decoded: ${reason}`;
       throw new WalError('ERR_WAL_CORRUPT', message, { id, seq, reason: 'the codec refuses the entry' }, cause);
     }
     onBadEntry?.({ id, seq, cause });

@@ -4,6 +4,9 @@ import type { Mutant } from '../support/mutation.js';
 
 const LOG_TEST = 'test/unit/typed/typed-log.test.ts';
 const STATE_TEST = 'test/unit/typed/saved-state.test.ts';
+const PLACES_TEST = 'test/unit/typed/places.test.ts';
+const CLOSED_TEST = 'test/unit/typed/replay.test.ts';
+const CONTRACT_TEST = 'test/contract/directory.test.ts';
 const CODEC_TEST = 'test/unit/kv/codec.test.ts';
 const REPLAY_TEST = 'test/unit/kv/replay.test.ts';
 const MAP_TEST = 'test/threads/durable-map.test.ts';
@@ -53,6 +56,51 @@ export const TYPED_MUTANTS: readonly Mutant[] = [
     find: `return crc32c(state, crc32c(`,
     replace: `return crc32c(state.subarray(0, 0), crc32c(`,
     killedBy: { file: STATE_TEST, title: 'either may be damaged at any byte, or cut anywhere, and the other counts' },
+  },
+  {
+    name: 'a segment seems to begin with the entry in front of it',
+    file: 'src/typed/entry-index.ts',
+    find: `firstId: base + countBefore + 1, lastId`,
+    replace: `firstId: base + countBefore, lastId`,
+    killedBy: { file: PLACES_TEST, title: 'gives what forward gives, turned round, and ids give the same again' },
+  },
+  {
+    name: 'reading backward keeps only what is behind its beginning',
+    file: 'src/typed/placed-entries.ts',
+    find: `index.placeBefore(firstId).seq`,
+    replace: `index.placeBefore(from).seq`,
+    killedBy: { file: PLACES_TEST, title: 'keeps what is still to be read, until its reader leaves' },
+  },
+  {
+    name: 'a mark makes a log file old',
+    file: 'src/flusher/file-age.ts',
+    find: `if (endSeq === this.#endSeq) return;`,
+    replace: `if (endSeq < 0) return;`,
+    killedBy: { file: PLACES_TEST, title: 'are left when they are old, and never for a mark or an empty file' },
+  },
+  {
+    name: 'a replay goes on counting ids behind damage',
+    file: 'src/typed/replay.ts',
+    find: `if (seq > this.#provenSeq) this.#idBefore = null;`,
+    replace: `if (seq > Number.MAX_SAFE_INTEGER) this.#idBefore = null;`,
+    killedBy: {
+      file: CLOSED_TEST,
+      title: 'that is damaged in the middle is refused, ends there, or goes on behind it, and says so',
+    },
+  },
+  {
+    name: 'a size that is set is not synced where writes are',
+    file: 'src/storage/node-directory.ts',
+    find: `return this.#syncMethod === 'dsync' && !this.#isSyncNeeded;`,
+    replace: `return this.#syncMethod === 'dsync';`,
+    killedBy: { file: CONTRACT_TEST, title: 'R7: dsync makes every write durable in its own way' },
+  },
+  {
+    name: 'memory pretends to be synced without being asked',
+    file: 'src/storage/memory-directory.ts',
+    find: `if (!this.pretendSync)`,
+    replace: `if (this.pretendSync === undefined)`,
+    killedBy: { file: CONTRACT_TEST, title: 'refuses every sync, because it would prove nothing' },
   },
   {
     name: 'bytes behind a logical record are passed over',

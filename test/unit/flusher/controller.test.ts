@@ -114,7 +114,12 @@ describe('what is in force', () => {
 
   test('is how many lanes new writers are given', async () => {
     const lanes = 8;
-    const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), { controller: 'on', lanes, laneBytes: 65_536, ticker: false });
+    const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), {
+      controller: 'on',
+      lanes,
+      laneBytes: 65_536,
+      ticker: false,
+    });
     const writer = wal.connect();
     while (wal.metrics().decisions?.last?.lanes === undefined || wal.metrics().decisions?.last?.lanes === lanes) {
       await writer.append({ dbSizePages: 1 }).durable();
@@ -133,7 +138,11 @@ describe('what is in force', () => {
 
 test('an open log that loses its evidence tells why it goes on without a controller, and goes on', async () => {
   const ear = new TraceEar(['decision']);
-  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), { controller: 'on', lanes: 1, ticker: false });
+  const wal = await openWalOn(new MemoryDirectory({ pretendSync: true }), {
+    controller: 'on',
+    lanes: 1,
+    ticker: false,
+  });
   const decisions = () => wal.metrics().decisions?.made;
   while (decisions()?.seal_epoch_now === 0) await wal.connect().append({ dbSizePages: 1 }).durable();
   // All times that were ever added up are gone.
