@@ -3,58 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import type { NumberKind, Row } from './settings-row.js';
-
-/** When segments are synced; design/overview.md, "Policies". */
-export type FsyncPolicy = 'full' | 'normal' | 'off';
-/** How the files of the log are synced. */
-export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
-/** What opening does about damage to bytes recorded as synced; `salvage` is for recovery only. */
-export type DamagePolicy = 'fail' | 'stop';
-/** Whether a controller tunes an open log; design/controller.md. */
-export type ControllerMode = 'off' | 'on';
-/** How a log file that is let go gets into the archive; design/retention.md. */
-export type ArchiveMode = 'copy' | 'rename';
-
-/** How commits get into the log; design/modes.md. */
-export type Mode = 'auto' | 'conservative';
-
-/** All settings of an open log. */
-export interface Settings {
-  readonly pageSize: number;
-  readonly mode: Mode;
-  readonly lanes: number;
-  readonly laneBytes: number;
-  readonly fsync: FsyncPolicy;
-  readonly syncMethod: SyncMethod;
-  readonly epochIntervalMs: number;
-  readonly maxFlushDelayMs: number;
-  readonly maxParallelCommitBytes: number;
-  readonly syncBytes: number;
-  readonly helperLaneBudget: number;
-  readonly controller: ControllerMode;
-  readonly maxLogBytes: number;
-  readonly logFileBytes: number;
-  readonly logFileAgeMs: number;
-  readonly spareFilesMax: number;
-  readonly checkpointBytes: number;
-  readonly appendTimeoutMs: number;
-  readonly maxJumboBytes: number;
-  readonly exitFlushMs: number;
-  readonly recoveryMemoryBytes: number;
-  readonly onDamage: DamagePolicy;
-  readonly archiveDirectory: string | undefined;
-  readonly archiveMode: ArchiveMode;
-  readonly archiveFilesMax: number;
-  readonly archiveBytesMax: number;
-  readonly cacheBytes: number;
-  readonly latchTimeoutMs: number;
-  readonly checkpointIntervalMs: number;
-  readonly checkpointBytesPerSecond: number;
-  readonly ticker: boolean;
-  readonly workerUrls: Readonly<
-    Partial<Record<'flusher' | 'preallocator' | 'verifier' | 'archiver' | 'checkpointer', string>>
-  >;
-}
+import type { Settings } from './settings-values.js';
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;

@@ -4,18 +4,11 @@
 import { inspect } from 'node:util';
 import { invalidArgument } from './base/errors.js';
 import type { SettingScope } from './settings-row.js';
-import { LOG_FILES_MIN, SETTINGS, type SettingRow, type Settings } from './settings-table.js';
+import { LOG_FILES_MIN, SETTINGS, type SettingRow } from './settings-table.js';
+import type { Settings } from './settings-values.js';
 
-export {
-  type ArchiveMode,
-  type ControllerMode,
-  type DamagePolicy,
-  type FsyncPolicy,
-  type Mode,
-  SETTINGS,
-  type SettingRow,
-  type Settings,
-} from './settings-table.js';
+export { SETTINGS, type SettingRow } from './settings-table.js';
+export type { ArchiveMode, ControllerMode, DamagePolicy, FsyncPolicy, Mode, Settings } from './settings-values.js';
 
 /** A setting's value and where it came from. */
 export interface ResolvedSetting<Value> {

@@ -100,7 +100,7 @@ export const TYPED_MUTANTS: readonly Mutant[] = [
     file: 'src/storage/memory-directory.ts',
     find: `if (!this.pretendSync)`,
     replace: `if (this.pretendSync === undefined)`,
-    killedBy: { file: CONTRACT_TEST, title: 'refuses every sync, because it would prove nothing' },
+    killedBy: { file: CONTRACT_TEST, title: 'contract: refuses every sync, because it would prove nothing' },
   },
   {
     name: 'bytes behind a logical record are passed over',
