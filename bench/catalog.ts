@@ -9,6 +9,7 @@ import { benchEntries } from './entries.js';
 import { cachePlots, checkpointPlots, steadyPlots } from './figure-plots.js';
 import { benchHistory } from './history.js';
 import { benchIdle } from './idle.js';
+import { benchInFlight } from './in-flight.js';
 import { benchLanes } from './lanes.js';
 import { benchMixed } from './mixed.js';
 import { benchOpenLoop } from './open-loop.js';
@@ -49,6 +50,8 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       rounds: roundsOf(quick),
       seconds: quick ? 0.15 : 0.5,
     }),
+  'in-flight': (directory, quick) =>
+    benchInFlight(directory, { requests: 1000, rounds: roundsOf(quick), seconds: quick ? 0.3 : 2 }),
   recovery: (directory, quick) =>
     benchRecovery(directory, {
       sizes: quick ? [16 * MIB, 64 * MIB] : [64 * MIB, 256 * MIB, 1024 * MIB],

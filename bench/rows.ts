@@ -27,6 +27,7 @@ const LONE = 'lone writer, 1 page, waits, full';
 const PEERS = '8 writers, 1 page, each waits, full';
 const RECOVERY = 'recovery of a long log into its page file';
 const OPEN_LOOP = '8 writers at 70% of their peak, fixed arrivals';
+const IN_FLIGHT = '1 thread, 1000 requests in flight';
 const IDLE = 'an idle log';
 const ENTRIES = 'entries of 256 bytes';
 
@@ -86,6 +87,8 @@ export const ROWS = {
     'entries',
     atLeast(1),
   ),
+  'in-flight-small': row(11, `${IN_FLIGHT}, 100 bytes: staged beside each for itself`, 'in-flight', atLeast(1)),
+  'in-flight-page': row(11, `${IN_FLIGHT}, 1 page: staged beside each for itself`, 'in-flight', atLeast(1)),
 } satisfies Record<string, Row>;
 
 export type ComparisonId = keyof typeof ROWS;

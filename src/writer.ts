@@ -4,7 +4,7 @@
 import { monotonicMs } from './base/clock.js';
 import { exhausted } from './base/counters.js';
 import { type ErrorDetails, WalError } from './base/errors.js';
-import { checkWaitBounds, startTimer } from './base/wait-bounds.js';
+import { checkWaitBounds } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
 import { type AppendPath, ORDERED_LANE, OrderedEncoder } from './control/ordered-encoder.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
@@ -14,16 +14,15 @@ import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { checkFrameSize, type Jumbo, LaneWriter, type Refusal } from './lane/lane-writer.js';
 import { type AtomicOps, atomics } from './memory/atomics.js';
-import { AppendTelemetry, type MeasuredAppend } from './observe/append-telemetry.js';
+import { AppendTelemetry } from './observe/append-telemetry.js';
 import { Telemetry } from './observe/telemetry.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
+import { type Attempt, aborted, isFinal, type Published, StagedAppends } from './staged-appends.js';
 import type { MessagePort } from './thread/thread-connect.js';
 
 /** How long an append waits for another writer inside the same lane, whatever its timeout: it needs microseconds, or it
  * is dead and the flusher takes its lock away within this time. Then it looks whether there still is a flusher. */
 const LOCK_WAIT_MS = 50;
-/** How soon an append that does not block looks again at a lane that another writer is inside. */
-const LOCK_RETRY_MS = 2;
 /** Staged bytes of all lanes are added up once per this share of the cap; the cap is exact to that. */
 const CAP_CHECK_SHARE = 64;
 
@@ -36,18 +35,6 @@ export interface AppendOptions {
 /** Bounds of one append that does not block. */
 export interface AppendAsyncOptions extends AppendOptions {
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A checked commit on its way into the lane. */
-interface Attempt {
-  readonly commit: CheckedCommit;
-  /** The way into the log that the mode asks for. */
-  readonly path: AppendPath;
-  /** Whether its bytes were copied already, as a jumbo's are. */
-  readonly isEncoded: boolean;
-  try(lockTimeoutMs: number): number | Refusal;
-  /** It will not be tried again. */
-  drop(): void;
 }
 
 /** An attempt at what fits the lane. A class, because every append makes one: closures would be three more objects. */
@@ -83,6 +70,7 @@ export class WalWriter {
   readonly #bounds: CommitBounds;
   readonly #waiters: MarkWaiters;
   readonly #telemetry: AppendTelemetry;
+  readonly #staged: StagedAppends;
   readonly #appendTimeoutMs: number;
   readonly #onDisconnect: () => void;
   #jumboNext = 0;
@@ -122,6 +110,16 @@ export class WalWriter {
       written: new MarkWaiter(this.#control, 'written', keepAlive),
       durable: new MarkWaiter(this.#control, 'durable', keepAlive, (tookMs) => telemetry.commit.add(tookMs)),
     };
+    const path = {
+      prepare: (input: CommitInput) => this.#prepare(input),
+      prepareAgain: (attempt: Attempt, input: CommitInput) => this.#prepareAgain(attempt, input),
+      tryRun: (commits: readonly CheckedCommit[]) => this.#laneWriter.tryAppendRun(commits, 0),
+      published: (run: readonly Published[]) => this.#published(run),
+      askFor: (refusal: Refusal) => this.#askForSpace(refusal),
+      refused: (refusal: Refusal, timeoutMs: number) => this.#refused(refusal, timeoutMs),
+    };
+    const place = { index: lane.index, count: this.#lanes.length };
+    this.#staged = new StagedAppends(path, place, handle.maxParallelCommitBytes, this.#control.writtenTurn, keepAlive);
   }
 
   /** The lane of this thread, from 0; stable. In conservative mode all threads append to lane 0 instead. */
@@ -129,10 +127,11 @@ export class WalWriter {
     return this.#laneWriter.lane.index;
   }
 
-  /** Whether the lane is at most half full: a hint, as for a stream. */
+  /** Whether the lane is at most half full, staged appends counted: a hint, as for a stream. */
   get writable(): boolean {
     const path = this.#path;
-    return this.#isConnected && this.#control.isOpen() && path.freeBytes() * 2 >= path.lane.bytes;
+    const freeBytes = path.freeBytes() - this.#staged.bytes;
+    return this.#isConnected && this.#control.isOpen() && freeBytes * 2 >= path.lane.bytes;
   }
 
   get #path(): AppendPath {
@@ -165,6 +164,7 @@ export class WalWriter {
    */
   append(input: CommitInput, { timeoutMs = this.#appendTimeoutMs }: AppendOptions = {}): Commit {
     checkWaitBounds({ timeoutMs });
+    this.enterStaged();
     const measured = this.#telemetry.begin();
     let attempt = this.#prepare(input);
     // Known when it is needed: an append that finds space does not look at the clock.
@@ -174,7 +174,7 @@ export class WalWriter {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
         const result = attempt.try(lockMs);
-        if (typeof result === 'number') return this.#published(result, attempt, measured);
+        if (typeof result === 'number') return this.#published([{ seq: result, attempt, measured }])[0] as Commit;
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
         if (!this.#control.isOpen()) throw this.#refused('closed', attempt.path, timeoutMs);
         if (result === 'switched') {
@@ -199,37 +199,24 @@ export class WalWriter {
   /**
    * Like {@link append}, without blocking: waits for space as long as it takes, or as the options say.
    *
-   * The commit is the caller's until the promise settles: it is read when there is space, and checked again then.
+   * Appends of one turn of the event loop enter the lane together, in the order of the calls, and before whatever this
+   * thread does next with the log. The commit is the caller's until the promise settles: it is read when it enters, and
+   * checked again then.
    *
    * @throws {WalError} as append, and ERR_WAL_ABORTED
+   * Source: design/concurrency.md, "Staging".
    */
-  async appendAsync(input: CommitInput, { timeoutMs, signal }: AppendAsyncOptions = {}): Promise<Commit> {
-    checkWaitBounds({ timeoutMs, signal });
-    if (signal?.aborted) throw aborted(signal);
-    const measured = this.#telemetry.begin();
-    let attempt = this.#prepare(input);
-    const deadlineMs = monotonicMs() + (timeoutMs ?? Number.POSITIVE_INFINITY);
-    try {
-      for (;;) {
-        const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(0);
-        if (typeof result === 'number') return this.#published(result, attempt, measured);
-        if (result === 'switched') {
-          attempt = this.#prepareOtherWay(attempt, input);
-          continue;
-        }
-        const leftMs = deadlineMs - monotonicMs();
-        if (isFinal(result) || leftMs <= 0) throw this.#refused(result, attempt.path, timeoutMs ?? 0);
-        this.#askForSpace(result);
-        if (measured !== undefined) measured.hasWaited = true;
-        // No turn tells of a lock: whoever is inside may leave without having published anything.
-        await this.#turned(turn, result === 'locked' ? Math.min(leftMs, LOCK_RETRY_MS) : leftMs, signal);
-        attempt = this.#prepareAgain(attempt, input);
-      }
-    } catch (error) {
-      attempt.drop();
-      throw error;
-    }
+  appendAsync(input: CommitInput, options: AppendAsyncOptions = {}): Promise<Commit> {
+    return new Promise((resolve, reject) => {
+      checkWaitBounds(options);
+      if (options.signal?.aborted) throw aborted(options.signal);
+      this.#staged.add(input, options, this.#telemetry.begin(), { resolve, reject });
+    });
+  }
+
+  /** @internal Lets staged appends enter now, as far as there is space: what follows comes behind them. */
+  enterStaged(): void {
+    if (this.#staged.bytes > 0) this.#staged.enter();
   }
 
   /** Resolves when the lane is writable again; rejects when the log takes nothing more. */
@@ -239,12 +226,14 @@ export class WalWriter {
       if (this.writable) return;
       this.#checkOpen();
       this.#askForSpace('full');
-      await this.#turned(turn, Number.POSITIVE_INFINITY, undefined);
+      this.#keepAlive.hold();
+      await this.#control.writtenTurn.waitAsync(turn).finally(() => this.#keepAlive.letGo());
     }
   }
 
   /** Leaves the log: the lane is free for others. Commits already appended stay. */
   disconnect(): void {
+    this.enterStaged();
     this.#isConnected = false;
     this.#onDisconnect();
     this.#port.close();
@@ -311,14 +300,24 @@ export class WalWriter {
     }
   }
 
-  #published(seq: number, { commit, path, isEncoded }: Attempt, measured: MeasuredAppend | undefined): Commit {
-    const { recordsBytes: bytes, pages } = commit;
-    const { lane } = path;
-    this.#bytesSinceCheck += bytes;
+  #published(run: readonly Published[]): Commit[] {
+    const [first] = run as readonly [Published];
+    const { lane } = first.attempt.path;
+    for (const { attempt } of run) this.#bytesSinceCheck += attempt.commit.recordsBytes;
     this.#control.wakeFlusher(this.#isSealWanted(lane) ? 'demand' : 'commit');
-    if (measured !== undefined)
-      this.#telemetry.end(measured, { seq, lane: lane.index, pages: pages.length, bytes, isJumbo: isEncoded });
-    return new Commit(seq, this.#waiters);
+    if (run.length > 1) this.#entered(run.at(-1)?.seq as number);
+    return run.map(({ seq, attempt: { commit, isEncoded: isJumbo }, measured }) => {
+      const { recordsBytes: bytes, pages } = commit;
+      if (measured !== undefined)
+        this.#telemetry.end(measured, { seq, lane: lane.index, pages: pages.length, bytes, isJumbo });
+      return new Commit(seq, this.#waiters);
+    });
+  }
+
+  /** Commits that entered together are waited for together: one of them asks for the flush of all. */
+  #entered(lastSeq: number): void {
+    this.#waiters.written.entered(lastSeq);
+    this.#waiters.durable.entered(lastSeq);
   }
 
   /** Whether what is staged by now should not wait for the tick. */
@@ -331,22 +330,6 @@ export class WalWriter {
 
   #askForSpace(refusal: Refusal): void {
     if (refusal === 'full') this.#control.demandThrough(this.#control.commitSeqNext.load() - 1);
-  }
-
-  /** Resolves when the turn moves, or the time is over; rejects when the signal fires. */
-  #turned(turn: number, leftMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve, reject } = withResolvers();
-    const timer = startTimer(leftMs, resolve);
-    const onAbort = (): void => reject(aborted(signal as AbortSignal));
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort);
-    void this.#control.writtenTurn.waitAsync(turn).then(resolve);
-    this.#keepAlive.hold();
-    return promise.finally(() => {
-      this.#keepAlive.letGo();
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    });
   }
 
   /** The error of an append that did not happen. */
@@ -371,11 +354,6 @@ export class WalWriter {
   }
 }
 
-/** Whether trying again is in vain. */
-function isFinal(refusal: Refusal): boolean {
-  return refusal === 'closed' || refusal === 'exhausted';
-}
-
 /** An append that waited is told that it did; what pins the log is the cause then. */
 function stalled(cause: WalError, lane: number, details: ErrorDetails & { timeoutMs: number }): WalError {
   const what = cause.code === 'ERR_WAL_LOG_FULL' ? 'the log' : 'the disk';
@@ -386,19 +364,4 @@ function stalled(cause: WalError, lane: number, details: ErrorDetails & { timeou
     { ...cause.details, ...details },
     cause,
   );
-}
-
-function aborted(signal: AbortSignal): WalError {
-  return new WalError('ERR_WAL_ABORTED', 'The append was aborted; nothing was written.', {}, signal.reason);
-}
-
-/** Promise.withResolvers, which Node 20 does not have. */
-function withResolvers() {
-  let resolve: () => void = () => undefined;
-  let reject: (error: unknown) => void = () => undefined;
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

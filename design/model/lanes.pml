@@ -2,8 +2,9 @@
  * operation on a shared word. Two lanes: writers 2 and 3 share lane 0 through its lock, writer 4 has lane 1. A frame
  * takes one slot of its ring; positions wrap at twice the ring's size, as the real ones wrap at 2^32.
  *
- * Scope, by -D: COMMITS_2, COMMITS_3, COMMITS_4 (commits of each writer; 0 leaves 3 or 4 out), DEATHS (threads that may
- * die, each at any step), CLOSES (the owner may close at any moment). design/model/README.md lists what is run. */
+ * Scope, by -D: COMMITS_2, COMMITS_3, COMMITS_4 (commits of each writer; 0 leaves 3 or 4 out), RUN (commits that enter
+ * together at most), DEATHS (threads that may die, each at any step), CLOSES (the owner may close at any moment).
+ * design/model/README.md lists what is run. */
 
 #include "laws.pml"
 
@@ -80,6 +81,9 @@ bool sizes_of_published_commits_are_in_force = true;
 /* WalWriter.append, src/writer.ts; LaneWriter, src/lane/lane-writer.ts. */
 proctype Writer(byte me; byte left) {
     byte start, seen, seq;
+#ifdef RUN
+    byte together, other;
+#endif
 
     do
     :: left == 0 -> break
@@ -108,7 +112,23 @@ proctype Writer(byte me; byte left) {
         }
         /* Append 4: whatever stood there is overwritten. */
         atomic { MAY_DIE; seqIn[SLOT(LANE_OF(me), start)] = NOT_WHOLE }
-        /* Append 5, Publish 1: LaneWriter.#publish. */
+#ifdef RUN
+        /* LaneWriter.tryAppendRun: as many more as there is room for, behind the first. */
+        atomic {
+            MAY_DIE;
+            together = 1;
+            other = NEXT(start);
+            do
+            :: together < RUN && together < left && BETWEEN(head[LANE_OF(me)], other) < SLOTS ->
+                seqIn[SLOT(LANE_OF(me), other)] = NOT_WHOLE;
+                together++;
+                other = NEXT(other)
+            :: else -> break
+            od;
+            other = 0
+        }
+#endif
+        /* Append 5, Publish 1: LaneWriter.#guarded. */
 #ifdef STATE_BEFORE_GUARD
         atomic { MAY_DIE; if :: state != STATE_running -> goto refused :: else fi }
 #endif
@@ -120,7 +140,8 @@ proctype Writer(byte me; byte left) {
 #if !defined(NO_STATE_CHECK) && !defined(STATE_BEFORE_GUARD)
         atomic { MAY_DIE; if :: state != STATE_running -> goto refused :: else fi }
 #endif
-        /* Publish 3. */
+        /* Publish 3: LaneWriter.#take, for each commit of a run. */
+take:
         atomic {
             MAY_DIE;
             seq = commitSeqNext;
@@ -143,6 +164,12 @@ proctype Writer(byte me; byte left) {
         atomic { MAY_DIE; guard[LANE_OF(me)] = GUARD_IDLE; changed = true }
 #endif
         /* Publish 5. */
+#ifdef ONE_TAIL_FOR_A_RUN
+        if
+        :: together > 1 -> goto behind
+        :: else
+        fi;
+#endif
         atomic {
             MAY_DIE;
             tail[LANE_OF(me)] = NEXT(start);
@@ -155,6 +182,13 @@ proctype Writer(byte me; byte left) {
 #endif
         /* Publish 6. */
         atomic { MAY_DIE; sizes[LANE_OF(me)] = seq }
+#ifdef RUN
+behind:
+        if
+        :: atomic { together > 1 -> together--; left--; start = NEXT(start); seq = 0 }; goto take
+        :: atomic { together == 1 -> together = 0 }
+        fi;
+#endif
         /* Publish 7. */
 #ifndef GUARD_CLEARED_FIRST
         atomic { MAY_DIE; guard[LANE_OF(me)] = GUARD_IDLE; changed = true }
@@ -190,9 +224,17 @@ refused:
     atomic { MAY_DIE; lock[LANE_OF(me)] = 0 }
     goto leaves;
 died:
+#ifdef ONE_TAIL_FOR_A_RUN
+    /* In its scope nobody else takes any. */
+    atomic { for (seq : 1 .. SEQS - 1) { if :: fate[seq] == TAKEN -> fate[seq] = LOST :: else fi } }
+#else
     atomic { if :: fate[seq] == TAKEN -> fate[seq] = LOST :: else fi }
+#endif
 leaves:
     /* The port of a thread that ends closes, however it ends. */
+#ifdef RUN
+    together = 0;
+#endif
     atomic { start = 0; seen = 0; seq = 0; left = 0; portClosed[me] = true }
 }
 

@@ -7,9 +7,9 @@ import { WalError } from './errors.js';
 /**
  * The highest commit sequence at which a commit is still taken, and the highest epoch at which a log is opened.
  *
- * The writers that saw this value at the same time, one for each lane, take the next ones.
+ * The writers that saw this value at the same time, one for each of 65,535 lanes, take the next ones, 128 each at most.
  */
-export const COUNTER_MAX = Number.MAX_SAFE_INTEGER - 2 ** 20;
+export const COUNTER_MAX = Number.MAX_SAFE_INTEGER - 2 ** 24;
 
 /** The highest incarnation: 32 bits on disk. */
 export const INCARNATION_MAX = 0xffff_ffff;

@@ -46,6 +46,8 @@ export class MarkWaiter {
   #isPumping = false;
   /** The highest sequence of which this waiter itself told the flusher. */
   #toldSeq = 0;
+  /** The last commit of this thread that entered together with others. */
+  #enteredSeq = 0;
   #spinMs = SPIN_MS_MAX;
   #crowdedWaits = 0;
   readonly #onWaited: (tookMs: number) => void;
@@ -62,6 +64,11 @@ export class MarkWaiter {
     this.#turn = mark === 'written' ? control.writtenTurn : control.durableTurn;
     this.#keepAlive = keepAlive;
     this.#onWaited = onWaited;
+  }
+
+  /** This thread has published a run of commits, the last of them `seq`: whoever waits for one asks for all. */
+  entered(seq: number): void {
+    this.#enteredSeq = seq;
   }
 
   /** The mark now: everything up to it is written, or durable. */
@@ -169,7 +176,8 @@ export class MarkWaiter {
 
   /** Asks for a seal through `seq`; not beyond what exists, or every later commit would be sealed on its own. */
   #demand(seq: number): void {
-    const wanted = Math.min(seq, this.#control.commitSeqNext.load() - 1);
+    if (seq <= this.#toldSeq) return;
+    const wanted = seq <= this.#enteredSeq ? this.#enteredSeq : Math.min(seq, this.#control.commitSeqNext.load() - 1);
     // Once told the flusher looks again by itself. A notify for each wait that it cannot serve yet (a guard holds it
     // back, maxFlushDelayMs, a sync that waits for the tick) would only keep it from sleeping.
     if (wanted <= this.#toldSeq) return;

@@ -1,6 +1,6 @@
 // What was handed in and did not enter a lane yet, in the order in which it came. Bookkeeping for one thread: it
-// touches no shared memory, takes no lock and knows nothing of what it holds. For whoever gathers what comes one by
-// one before it enters a lane.
+// touches no shared memory, takes no lock and knows nothing of what it holds. The log stages its asynchronous appends
+// with it (staged-appends.ts).
 
 import { invalidArgument } from '../base/errors.js';
 
@@ -51,7 +51,7 @@ export interface LaneStagerOptions {
  * Batches of frames on their way into lanes. Any type of frame: it is held, never looked at.
  *
  * Threading: one thread. There is no lock, because nothing here is shared.
- * Source: design/features.md, P15.
+ * Source: design/concurrency.md, "Staging".
  */
 export class LaneStager<T> {
   readonly laneCount: number;

@@ -1,5 +1,5 @@
-// Appending a commit to a lane, from any thread, without a global lock. design/concurrency.md, "Append". The caller
-// holds nothing; this file holds the lane's lock for the length of one append.
+// Appending commits to a lane, from any thread, without a global lock. design/concurrency.md, "Append". The caller
+// holds nothing; this file holds the lane's lock for the length of one append, or of one run of them.
 //
 // The order of the last steps is the protocol: guard, state, sequence, header, tail, guard idle. Each step below names
 // the invariant that its place keeps. A thread can be terminated between any two of them.
@@ -28,6 +28,20 @@ export interface SequenceSource {
 export interface Jumbo {
   readonly jumboId: number;
   readonly frame: SharedArrayBuffer;
+}
+
+/**
+ * Commits that enter a lane together at most. Whoever shares the lane waits for all of them, and their one guard holds
+ * back what other lanes publish meanwhile, for some 20 microseconds.
+ */
+export const RUN_COMMITS_MAX = 128;
+
+/** A frame whose bytes stand in the lane, all but the header that needs its sequence. */
+interface LaidFrame {
+  readonly commit: CheckedCommit;
+  readonly start: number;
+  readonly frameBytes: number;
+  readonly payloadCrc: number;
 }
 
 /** Why an append did not happen; nothing was written. `switched`: the log has another mode now. */
@@ -80,16 +94,26 @@ export class LaneWriter {
     const frameBytes = frameBytesFor(commit.recordsBytes);
     assert(frameBytes <= this.lane.bytes, 'a frame in a lane is no larger than the lane');
     return this.#inLane(frameBytes, lockTimeoutMs, (start) => {
-      const { ring, index } = this.lane;
-      const payloadStart = advance(start, FRAME_HEADER.bytes);
-      const end = encodeRecords(ring, payloadStart, commit);
-      ring.zero(end, frameBytes - bytesBetween(start, end));
-      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
-      return this.#publish(commit, (commitSeq) => {
-        const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
-        encodeFrameHeader(ring, start, header, this.#frameSeed);
-        return advance(start, frameBytes);
-      });
+      const frame = this.#layDown(commit, start, frameBytes);
+      return this.#guarded(() => this.#publish(frame));
+    });
+  }
+
+  /**
+   * Appends a run of commits that each fit the lane, in order, as many from the first on as there is room for. One
+   * lock, one guard; each has a sequence of its own, and other lanes may have taken some in between.
+   *
+   * @param commits - at least one, at most {@link RUN_COMMITS_MAX}
+   * @param lockTimeoutMs - how long to wait for another writer of the same lane
+   * @returns the sequences of those that entered, at least one; or why nothing was written
+   */
+  tryAppendRun(commits: readonly CheckedCommit[], lockTimeoutMs: number): readonly number[] | Refusal {
+    assert(commits.length > 0 && commits.length <= RUN_COMMITS_MAX, 'a run is within its bounds');
+    const [first] = commits as readonly [CheckedCommit];
+    return this.#inLane(frameBytesFor(first.recordsBytes), lockTimeoutMs, (start, free) => {
+      const frames = this.#layDownAll(commits, start, free);
+      // Published one by one: whenever the thread dies, one sequence at most is taken and not published (I6).
+      return this.#guarded(() => frames.map((frame) => this.#publish(frame)));
     });
   }
 
@@ -126,18 +150,23 @@ export class LaneWriter {
       const payloadStart = advance(start, FRAME_HEADER.bytes);
       ring.zero(payloadStart, REFERENCE_BYTES - FRAME_HEADER.bytes);
       encodeJumboReference(ring, payloadStart, jumboId);
-      return this.#publish(commit, (commitSeq) => {
+      const complete = (commitSeq: number): number => {
         const real = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
         encodeFrameHeader(flat, 0, real, this.#frameSeed);
         const reference = { ...real, frameBytes: REFERENCE_BYTES, kind: FRAME_KIND.jumboReference, payloadCrc: 0 };
         encodeFrameHeader(ring, start, reference, this.#frameSeed);
         return advance(start, REFERENCE_BYTES);
-      });
+      };
+      return this.#guarded(() => this.#take(commit, complete));
     });
   }
 
-  /** Runs `write` under the lane's lock with `bytes` of free space from the position it is given. */
-  #inLane(bytes: number, lockTimeoutMs: number, write: (start: number) => number | Refusal): number | Refusal {
+  /** Runs `write` under the lane's lock with at least `bytes` of free space from the position it is given. */
+  #inLane<Result>(
+    bytes: number,
+    lockTimeoutMs: number,
+    write: (start: number, free: number) => Result | Refusal,
+  ): Result | Refusal {
     const { lock, head, tail } = this.lane;
     if (!lock.acquire(this.#writerId, lockTimeoutMs)) return 'locked';
     try {
@@ -145,17 +174,46 @@ export class LaneWriter {
       // Space that was free stays free: only the holder of the lock takes any (I1).
       const free = this.lane.bytes - bytesBetween(head.load(), start);
       assert(free >= 0, 'a lane holds no more than its size');
-      return free < bytes ? 'full' : write(start);
+      return free < bytes ? 'full' : write(start, free);
     } finally {
       lock.release(this.#writerId);
     }
   }
 
-  /** Takes the sequence and publishes; `complete` finishes the frame and returns the position behind it. */
-  #publish(commit: CheckedCommit, complete: (commitSeq: number) => number): number | Refusal {
-    const { guard, tail } = this.lane;
+  /** Writes a commit's bytes, all but the header, where nobody looks yet. */
+  #layDown(commit: CheckedCommit, start: number, frameBytes: number): LaidFrame {
+    const { ring } = this.lane;
+    const payloadStart = advance(start, FRAME_HEADER.bytes);
+    const end = encodeRecords(ring, payloadStart, commit);
+    ring.zero(end, frameBytes - bytesBetween(start, end));
+    const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
+    return { commit, start, frameBytes, payloadCrc };
+  }
+
+  /** The same for as many as fit, one behind the other. */
+  #layDownAll(commits: readonly CheckedCommit[], start: number, free: number): LaidFrame[] {
+    const frames: LaidFrame[] = [];
+    let used = 0;
+    for (const commit of commits) {
+      const frameBytes = frameBytesFor(commit.recordsBytes);
+      if (used + frameBytes > free) break;
+      try {
+        frames.push(this.#layDown(commit, advance(start, used), frameBytes));
+      } catch (error) {
+        // Nothing of it is published; the first of a run tells what is wrong with it, and with nobody else.
+        if (frames.length === 0) throw error;
+        break;
+      }
+      used += frameBytes;
+    }
+    return frames;
+  }
+
+  /** Runs `take`, which takes sequences and publishes their frames, behind the guard. */
+  #guarded<Result>(take: () => Result): Result | Refusal {
+    const { guard } = this.lane;
     const sequences = this.#sequences;
-    // I3: the guard is set before the sequence is taken and is no higher than it, so that a sealer that cannot see the
+    // I3: the guard is set before a sequence is taken and is no higher than it, so that a sealer that cannot see the
     // frame yet sees the guard.
     const seen = sequences.commitSeqNext.load();
     guard.store(seen);
@@ -173,12 +231,28 @@ export class LaneWriter {
       guard.store(GUARD_IDLE);
       return 'exhausted';
     }
-    const commitSeq = sequences.commitSeqNext.increment();
+    const result = take();
+    guard.store(GUARD_IDLE);
+    return result;
+  }
+
+  /** Takes the sequence of a frame and publishes it. */
+  #publish({ commit, start, frameBytes, payloadCrc }: LaidFrame): number {
+    const { ring, index } = this.lane;
+    return this.#take(commit, (commitSeq) => {
+      const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
+      encodeFrameHeader(ring, start, header, this.#frameSeed);
+      return advance(start, frameBytes);
+    });
+  }
+
+  /** Takes the sequence and publishes; `complete` finishes the frame and returns the position behind it. */
+  #take(commit: CheckedCommit, complete: (commitSeq: number) => number): number {
+    const commitSeq = this.#sequences.commitSeqNext.increment();
     const end = complete(commitSeq);
     // I2: publishes. The bytes above are visible to whoever observes this position; before it nothing is.
-    tail.store(end);
-    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
-    guard.store(GUARD_IDLE);
+    this.lane.tail.store(end);
+    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);
     return commitSeq;
   }
 }

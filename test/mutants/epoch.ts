@@ -204,8 +204,8 @@ export const EPOCH_MUTANTS: readonly Mutant[] = [
   {
     name: 'a wait asks for a seal of commits that do not exist yet',
     file: WAITER,
-    find: `const wanted = Math.min(seq, this.#control.commitSeqNext.load() - 1);`,
-    replace: `const wanted = seq;`,
+    find: `: Math.min(seq, this.#control.commitSeqNext.load() - 1);`,
+    replace: `: seq;`,
     killedBy: { file: WAITER_TEST, title: 'for what does not exist yet demands no seal beyond what does' },
   },
   {

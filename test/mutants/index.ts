@@ -17,6 +17,7 @@ import { READER_MUTANTS } from './readers.js';
 import { RECOVERY_MUTANTS } from './recovery.js';
 import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
+import { STAGING_MUTANTS } from './staging.js';
 import { STORAGE_MUTANTS } from './storage.js';
 import { STORE_MUTANTS } from './store.js';
 import { TYPED_MUTANTS } from './typed.js';
@@ -24,6 +25,7 @@ import { WAL_MUTANTS } from './wal.js';
 
 export const MUTANTS: readonly Mutant[] = [
   ...LANE_MUTANTS,
+  ...STAGING_MUTANTS,
   ...EPOCH_MUTANTS,
   ...MEMORY_MUTANTS,
   ...CONTROL_MUTANTS,

@@ -18,8 +18,8 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I1: takes space that is not free',
     file: WRITER,
-    find: `return free < bytes ? 'full' : write(start);`,
-    replace: `return write(start);`,
+    find: `return free < bytes ? 'full' : write(start, free);`,
+    replace: `return write(start, free);`,
     killedBy: { file: LANE_TEST, title: 'I1: a lane is a queue' },
   },
   {
@@ -27,7 +27,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     file: WRITER,
     find: `if (!lock.acquire(this.#writerId, lockTimeoutMs)) return 'locked';`,
     replace: `const isOurs = lock.acquire(this.#writerId, lockTimeoutMs);
-    if (!isOurs) return write(tail.load());`,
+    if (!isOurs) return write(tail.load(), this.lane.bytes);`,
     killedBy: { file: LANE_TEST, title: 'a lane that somebody else is inside refuses' },
   },
   {
@@ -43,28 +43,28 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I2: stores the tail before the frame header',
     file: WRITER,
-    find: `        encodeFrameHeader(ring, start, header, this.#frameSeed);
-        return advance(start, frameBytes);`,
-    replace: `        this.lane.tail.store(advance(start, frameBytes));
-        encodeFrameHeader(ring, start, header, this.#frameSeed);
-        return advance(start, frameBytes);`,
+    find: `      encodeFrameHeader(ring, start, header, this.#frameSeed);
+      return advance(start, frameBytes);`,
+    replace: `      this.lane.tail.store(advance(start, frameBytes));
+      encodeFrameHeader(ring, start, header, this.#frameSeed);
+      return advance(start, frameBytes);`,
     killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
   },
   {
     name: 'I2: takes the checksum before the records are there (publish before the checksum)',
     file: WRITER,
-    find: `      const end = encodeRecords(ring, payloadStart, commit);
-      ring.zero(end, frameBytes - bytesBetween(start, end));
-      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);`,
-    replace: `      const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
-      const end = encodeRecords(ring, payloadStart, commit);
-      ring.zero(end, frameBytes - bytesBetween(start, end));`,
+    find: `    const end = encodeRecords(ring, payloadStart, commit);
+    ring.zero(end, frameBytes - bytesBetween(start, end));
+    const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);`,
+    replace: `    const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
+    const end = encodeRecords(ring, payloadStart, commit);
+    ring.zero(end, frameBytes - bytesBetween(start, end));`,
     killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
   },
   {
     name: 'I2: leaves what stood in the padding before',
     file: WRITER,
-    find: `      ring.zero(end, frameBytes - bytesBetween(start, end));`,
+    find: `    ring.zero(end, frameBytes - bytesBetween(start, end));`,
     replace: ``,
     killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
   },
@@ -100,10 +100,10 @@ export const LANE_MUTANTS: readonly Mutant[] = [
       guard.store(GUARD_IDLE);
       return 'exhausted';
     }
-    const commitSeq = sequences.commitSeqNext.increment();`,
+    const result = take();`,
     replace: `    if (!sequences.isOpen()) return 'closed';
-    const commitSeq = sequences.commitSeqNext.increment();
-    guard.store(commitSeq);`,
+    const result = take();
+    guard.store(seen);`,
     killedBy: EVERY_SEAL,
   },
   {
@@ -118,15 +118,15 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     file: WRITER,
     find: `    const end = complete(commitSeq);`,
     replace: `    const end = complete(commitSeq);
-    guard.store(GUARD_IDLE);`,
+    this.lane.guard.store(GUARD_IDLE);`,
     killedBy: EVERY_SEAL,
   },
   {
     name: 'I3: never clears the guard',
     file: WRITER,
     find: `    guard.store(GUARD_IDLE);
-    return commitSeq;`,
-    replace: `    return commitSeq;`,
+    return result;`,
+    replace: `    return result;`,
     killedBy: EVERY_SEAL,
   },
   {
@@ -179,19 +179,18 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'stores the sizes of a commit that is not published yet',
     file: WRITER,
-    find: `    tail.store(end);
-    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);`,
-    replace: `    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
-    tail.store(end);`,
+    find: `    this.lane.tail.store(end);
+    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);`,
+    replace: `    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);
+    this.lane.tail.store(end);`,
     killedBy: EVERY_DEATH,
   },
   {
     name: 'stores the sizes of a commit when its guard is gone',
     file: WRITER,
-    find: `    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);
-    guard.store(GUARD_IDLE);`,
-    replace: `    guard.store(GUARD_IDLE);
-    for (const { space, pages } of commit.sizes) sequences.setSizePages(space, pages);`,
+    find: `    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);`,
+    replace: `    this.lane.guard.store(GUARD_IDLE);
+    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);`,
     killedBy: { file: LANE_TEST, title: 'a new size is in force before the guard is idle' },
   },
   {

@@ -62,10 +62,10 @@ export const OBSERVE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'telemetry: an append that waited is told as one that did not',
-    file: 'src/writer.ts',
-    find: `        if (measured !== undefined) measured.hasWaited = true;
-        // No turn`,
-    replace: `        // No turn`,
+    file: 'src/staged-appends.ts',
+    find: `    if (measured !== undefined) measured.hasWaited = true;
+`,
+    replace: ``,
     killedBy: { file: TRACE_TEST, title: 'tells of every commit once in each component' },
   },
   {

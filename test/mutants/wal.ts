@@ -21,15 +21,6 @@ export const WAL_MUTANTS: readonly Mutant[] = [
     killedBy: { file: ORDERS_TEST, title: 'I7: an append sleeps through no release of space' },
   },
   {
-    name: 'I7: an append without blocking loads the turn behind its look for space',
-    file: WRITER,
-    find: `        const turn = this.#control.writtenTurn.load();
-        const result = attempt.try(0);`,
-    replace: `        const result = attempt.try(0);
-        const turn = this.#control.writtenTurn.load();`,
-    killedBy: { file: ORDERS_TEST, title: 'I7: an append without blocking sleeps through no release of space' },
-  },
-  {
     name: 'F26: an append waits on for a log that has failed',
     file: WRITER,
     find: `        if (!this.#control.isOpen()) throw this.#refused('closed', attempt.path, timeoutMs);`,

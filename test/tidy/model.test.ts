@@ -89,7 +89,7 @@ describe('the models and the sources', () => {
     expect(members).not.toHaveLength(0);
     const unknown = members.filter(([, type = '', member = '']) => {
       const home = sources.find(({ text }) => new RegExp(`^export class ${type}\\b`, 'm').test(text));
-      return type !== 'Atomics' && !new RegExp(`^ {2}(?:async )?${member}\\(`, 'm').test(home?.text ?? '');
+      return type !== 'Atomics' && !new RegExp(`^ {2}(?:async )?${member}(?:<\\w+>)?\\(`, 'm').test(home?.text ?? '');
     });
     expect(unknown.map(([name]) => name)).toEqual([]);
   });

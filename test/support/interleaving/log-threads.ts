@@ -18,6 +18,8 @@ export interface WriterPlan {
   readonly values: readonly number[];
   /** Commits set the size of space 0 to their value: frames of 192 bytes. */
   readonly withSize?: boolean;
+  /** Its commits enter the lane together. */
+  readonly isRun?: boolean;
   readonly isMortal?: boolean;
 }
 
@@ -46,6 +48,31 @@ export function writerThread(log: SharedLog, plan: WriterPlan): ThreadPlan<Ghost
     });
   };
   return { name: `writer ${id} of lane ${lane}`, body, isMortal, ghost: bornWriter(id, lane) };
+}
+
+/** A thread that appends its commits as one run; they all fit. */
+export function runThread(log: SharedLog, { id, lane, values, isMortal = false }: WriterPlan): ThreadPlan<Ghost> {
+  const { machine, control } = log;
+  const commits = values.map((value) => checked(commitOf(value)));
+  const body = (): void => {
+    let next = 0;
+    const increment = (): number => {
+      machine.note({ kind: 'appending', value: values[next++]! } satisfies Note);
+      return control.commitSeqNext.increment();
+    };
+    const sequences = {
+      commitSeqNext: { load: () => control.commitSeqNext.load(), increment },
+      isOpen: () => control.isOpen(),
+      setSizePages: (space: number, pages: number) => control.setSizePages(space, pages),
+    };
+    const writer = new LaneWriter(log.lanes[lane]!, id, sequences, log.frameSeed);
+    const results = writer.tryAppendRun(commits, Number.POSITIVE_INFINITY);
+    values.forEach((value, index) => {
+      const result = typeof results === 'string' ? results : results[index]!;
+      machine.note({ kind: 'appended', value, result } satisfies Note);
+    });
+  };
+  return { name: `writer ${id} of a run in lane ${lane}`, body, isMortal, ghost: bornWriter(id, lane) };
 }
 
 /** A jumbo that was encoded before; its buffer is shared memory like a lane. */

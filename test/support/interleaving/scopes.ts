@@ -2,7 +2,7 @@
 
 import { exploreLog, type LogScope } from './explore-log.js';
 import type { Explored } from './explorer.js';
-import { type FlusherPlan, flusherThread, type WriterPlan, writerThread } from './log-threads.js';
+import { type FlusherPlan, flusherThread, runThread, type WriterPlan, writerThread } from './log-threads.js';
 import { SharedLog, type SharedLogOptions } from './shared-log.js';
 import { type FlusherLoopPlan, flusherLoopThread, type WalWriterPlan, walWriterThread } from './wal-threads.js';
 
@@ -20,7 +20,8 @@ export function exploreSealing(name: string, scope: SealingScope): Promise<Explo
   const log = new SharedLog(scope);
   const plans = writers.map((plan, thread) => ({ ...plan, thread, id: 2 + thread }));
   const flusher = flusherThread(log, { writers: plans, rounds: seals, reapsUnwritten });
-  return exploreLog({ ...scope, name, log, threads: [...plans.map((plan) => writerThread(log, plan)), flusher] });
+  const threads = plans.map((plan) => (plan.isRun ? runThread(log, plan) : writerThread(log, plan)));
+  return exploreLog({ ...scope, name, log, threads: [...threads, flusher] });
 }
 
 export interface LoopScope extends ScopeRest, SharedLogOptions, Partial<FlusherLoopPlan> {

@@ -103,6 +103,7 @@ describe('an append that finds no space', () => {
   test('I7: an append without blocking sleeps through no release of space', async () => {
     const controller = new AbortController();
     await expectNoneSleptThrough((writer) => {
+      // More than maxParallelCommitBytes: it enters at once.
       void writer.appendAsync(bytes(5000), { signal: controller.signal }).catch(() => undefined);
     });
     controller.abort();
@@ -114,6 +115,7 @@ test('an append that finds no space asks for a seal of everything that is publis
   // Less than half of the lane: nothing else asks for it.
   writer.append(bytes(3500));
   const waiting = writer.appendAsync(bytes(6000));
+  writer.enterStaged();
   expect(control.demandSeq.load()).toBe(1);
   expect((await waiting).seq).toBe(2);
 });

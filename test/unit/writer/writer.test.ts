@@ -65,6 +65,8 @@ describe('an append that waits for space', () => {
       writer.append(bytes(7500));
       const pages = [{ pageNumber: 1, image: new Uint8Array(512) }];
       const waiting = codeOf(writer.appendAsync({ pages }));
+      // It was tried, and waits.
+      writer.enterStaged();
       spoil(pages);
       expect(await waiting).toBe('ERR_WAL_INVALID_ARGUMENT');
     }
