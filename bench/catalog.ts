@@ -51,7 +51,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       seconds: quick ? 0.15 : 0.5,
     }),
   'in-flight': (directory, quick) =>
-    benchInFlight(directory, { requests: 1000, rounds: roundsOf(quick), seconds: quick ? 0.3 : 2 }),
+    benchInFlight(directory, { requests: 1000, rounds: roundsOf(quick), commitsEach: quick ? 20 : 100 }),
   recovery: (directory, quick) =>
     benchRecovery(directory, {
       sizes: quick ? [16 * MIB, 64 * MIB] : [64 * MIB, 256 * MIB, 1024 * MIB],

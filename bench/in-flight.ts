@@ -9,12 +9,12 @@ import { PAGE_BYTES } from './log-writer.js';
 import type { BenchResult, Comparison } from './result.js';
 import type { ComparisonId } from './rows.js';
 
-/** How long it may take. */
+/** How much is done. */
 export interface InFlightCase {
   readonly requests: number;
   readonly rounds: number;
-  /** Of each way in a round. */
-  readonly seconds: number;
+  /** Commits of each request in a round of one way, behind one round that warms up. */
+  readonly commitsEach: number;
 }
 
 type Commit = Awaited<ReturnType<WalWriter['appendAsync']>>;
@@ -35,14 +35,22 @@ const unstaged: Way = async (writer, input) => {
 };
 
 const SMALL_BYTES = 100;
+/** Commits of each request while operations are counted. */
+const COUNTED_EACH = 5;
 const KINDS = [
   {
     id: 'in-flight-small',
+    cpuId: 'in-flight-small-cpu',
     what: `${SMALL_BYTES} bytes`,
     input: { operations: [{ code: 1, bytes: filled(SMALL_BYTES) }] },
   },
-  { id: 'in-flight-page', what: '1 page', input: { pages: [{ pageNumber: 1, image: filled(PAGE_BYTES) }] } },
-] as const satisfies readonly { id: ComparisonId; what: string; input: CommitInput }[];
+  {
+    id: 'in-flight-page',
+    cpuId: 'in-flight-page-cpu',
+    what: '1 page',
+    input: { pages: [{ pageNumber: 1, image: filled(PAGE_BYTES) }] },
+  },
+] as const satisfies readonly { id: ComparisonId; cpuId: ComparisonId; what: string; input: CommitInput }[];
 
 function filled(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(7);
@@ -63,7 +71,7 @@ export async function benchInFlight(parent: string, given: InFlightCase): Promis
     await using wal = await openWal(join(directory, 'db'), { fsync: 'full', lanes: 2 });
     const comparisons: Comparison[] = [];
     const figures: Record<string, unknown> = {};
-    for (const { id, what, input } of KINDS) {
+    for (const { id, cpuId, what, input } of KINDS) {
       const rounds = { staged: [] as Round[], unstaged: [] as Round[] };
       // Behind a round that warms up.
       for (let index = 0; index <= given.rounds; index += 1) {
@@ -74,37 +82,56 @@ export async function benchInFlight(parent: string, given: InFlightCase): Promis
         rounds.staged.push(isStagedFirst ? first : second);
         rounds.unstaged.push(isStagedFirst ? second : first);
       }
-      const rates = (of: readonly Round[]): number[] => of.map(({ commitsPerSecond }) => commitsPerSecond);
-      comparisons.push({
-        id,
-        what: `${what}, staged`,
-        beside: 'each for itself',
-        unit: 'commits/s',
-        value: summary(rates(rounds.staged)),
-        besideValue: summary(rates(rounds.unstaged)),
-        ratio: ratios(rates(rounds.staged), rates(rounds.unstaged)),
-      });
+      comparisons.push(
+        beside(id, what, 'commits/s', 'commitsPerSecond', rounds),
+        beside(cpuId, what, 'µs of processor time a commit', 'cpuUsPerCommit', rounds),
+      );
       const counted = (way: Way) => operationsPerCommit(wal, way, input, given.requests);
       figures[what] = {
         staged: { ...medians(rounds.staged), perCommit: await counted(staged) },
         unstaged: { ...medians(rounds.unstaged), perCommit: await counted(unstaged) },
       };
     }
-    return { comparisons, plots: [], notes: [NOTE(given.requests)], figures };
+    return { comparisons, plots: [], notes: [noteOf(given.requests)], figures };
   });
 }
 
-const NOTE = (requests: number): string =>
-  `In flight: ${requests} requests on one thread, each appends and awaits durable() before it appends again. Each for ` +
-  'itself: `append` at once, behind `ready()` when the lane is full. `perCommit` counts what the appending thread did ' +
-  'to shared words in a round that was not timed: guards set, locks taken, notifies, all atomic operations.';
+const noteOf = (requests: number): string =>
+  `In flight: ${requests} requests on one thread, each appends and awaits durable() before it appends again. ` +
+  'Each for itself: `append` at once, behind `ready()` when the lane is full. ' +
+  'Processor time is that of the whole process. `perCommit` counts what the appending thread did to shared words ' +
+  'in a round that was not timed: guards set, locks taken, notifies, all atomic operations.';
 
-async function runRound(wal: Wal, way: Way, input: CommitInput, { requests, seconds }: InFlightCase): Promise<Round> {
+function beside(
+  id: ComparisonId,
+  what: string,
+  unit: string,
+  key: keyof Round,
+  rounds: { readonly staged: readonly Round[]; readonly unstaged: readonly Round[] },
+): Comparison {
+  const [staged, unstaged] = [rounds.staged, rounds.unstaged].map((of) => of.map((each) => each[key]));
+  return {
+    id,
+    what: `${what}, staged`,
+    beside: 'each for itself',
+    unit,
+    value: summary(staged as number[]),
+    besideValue: summary(unstaged as number[]),
+    ratio: ratios(staged as number[], unstaged as number[]),
+  };
+}
+
+async function runRound(
+  wal: Wal,
+  way: Way,
+  input: CommitInput,
+  { requests, commitsEach }: InFlightCase,
+): Promise<Round> {
   await quiet();
   const before = wal.counters();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
-  const latenciesMs = await serve(wal, way, input, requests, startMs + seconds * 1000);
+  const latenciesMs = await serve(wal, way, input, requests, commitsEach);
   const tookMs = performance.now() - startMs;
   const { user, system } = process.cpuUsage(cpuBefore);
   const { commits, epochs } = wal.counters();
@@ -118,16 +145,15 @@ async function runRound(wal: Wal, way: Way, input: CommitInput, { requests, seco
   };
 }
 
-/** Requests that go on until the time is over; how long each commit took. */
-async function serve(wal: Wal, way: Way, input: CommitInput, requests: number, endMs: number): Promise<number[]> {
+/** Requests one behind the other, so many side by side; how long each commit took. */
+async function serve(wal: Wal, way: Way, input: CommitInput, requests: number, commits: number): Promise<number[]> {
   const writer = wal.connect();
   const latenciesMs: number[] = [];
   const request = async (): Promise<void> => {
-    for (let beganMs = performance.now(); beganMs < endMs; ) {
+    for (let count = 0; count < commits; count += 1) {
+      const beganMs = performance.now();
       await (await way(writer, input)).durable();
-      const nowMs = performance.now();
-      latenciesMs.push(nowMs - beganMs);
-      beganMs = nowMs;
+      latenciesMs.push(performance.now() - beganMs);
     }
   };
   await Promise.all(Array.from({ length: requests }, request));
@@ -177,13 +203,12 @@ async function operationsPerCommit(
     (words, expected) => (counts.locks += words instanceof Int32Array && expected === 0 ? 1 : 0),
   );
   counted('notify', () => (counts.notifies += 1));
-  let commits = 0;
   try {
-    for (let rounds = 0; rounds < 5; rounds += 1)
-      commits += (await serve(wal, way, input, requests, performance.now() + 20)).length;
+    await serve(wal, way, input, requests, COUNTED_EACH);
   } finally {
     Object.assign(Atomics, real);
   }
+  const commits = requests * COUNTED_EACH;
   return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, round(count / commits, 3)]));
 }
 

@@ -88,7 +88,19 @@ export const ROWS = {
     atLeast(1),
   ),
   'in-flight-small': row(11, `${IN_FLIGHT}, 100 bytes: staged beside each for itself`, 'in-flight', atLeast(1)),
+  'in-flight-small-cpu': row(
+    11,
+    `${IN_FLIGHT}, 100 bytes: processor time, staged beside each for itself`,
+    'in-flight',
+    atMost(1),
+  ),
   'in-flight-page': row(11, `${IN_FLIGHT}, 1 page: staged beside each for itself`, 'in-flight', atLeast(1)),
+  'in-flight-page-cpu': row(
+    11,
+    `${IN_FLIGHT}, 1 page: processor time, staged beside each for itself`,
+    'in-flight',
+    atMost(1),
+  ),
 } satisfies Record<string, Row>;
 
 export type ComparisonId = keyof typeof ROWS;

@@ -9,6 +9,7 @@ import { monotonicMs } from './base/clock.js';
 import { WalError } from './base/errors.js';
 import { startTimer, type WaitOptions } from './base/wait-bounds.js';
 import type { Commit } from './commit.js';
+import type { AppendPath } from './control/ordered-encoder.js';
 import type { KeepAlive } from './epoch/mark-waiter.js';
 import { LaneStager, type StagedBatch } from './lane/lane-stager.js';
 import { frameBytesFor, type Refusal, RUN_COMMITS_MAX } from './lane/lane-writer.js';
@@ -24,6 +25,8 @@ const LOCK_RETRY_MS = 2;
 /** A checked commit on its way into the lane. */
 export interface Attempt {
   readonly commit: CheckedCommit;
+  /** The way into the log that the mode asks for. */
+  readonly path: AppendPath;
   /** Whether its bytes were copied already, as a jumbo's are. */
   readonly isEncoded: boolean;
   try(lockTimeoutMs: number): number | Refusal;
@@ -39,18 +42,21 @@ export interface Published {
 }
 
 /** The writer's part. */
-export interface AppendPath {
+export interface AppendSteps {
   /** Checks a commit; throws when it is none, or when the log takes nothing. */
   prepare(input: CommitInput): Attempt;
   /** The same behind a time in which the caller's arrays may have changed. */
   prepareAgain(attempt: Attempt, input: CommitInput): Attempt;
-  tryRun(commits: readonly CheckedCommit[]): readonly number[] | Refusal;
+  /** The same when the mode has changed: it goes the other way from the beginning (M1). */
+  prepareOtherWay(attempt: Attempt, input: CommitInput): Attempt;
+  /** Lets the first ones enter, or says why not even one does. */
+  tryRun(run: readonly Attempt[]): readonly number[] | Refusal;
   /** Tells the flusher of commits that were just published, once for all of them. */
   published(run: readonly Published[]): Commit[];
   /** Asks for what the refusal says is missing. */
   askFor(refusal: Refusal): void;
   /** The error of an append that did not happen. */
-  refused(refusal: Refusal, timeoutMs: number): WalError;
+  refused(refusal: Refusal, attempt: Attempt, timeoutMs: number): WalError;
 }
 
 /** One append that was asked for. */
@@ -63,6 +69,8 @@ interface Waiting {
   readonly resolve: (commit: Commit) => void;
   readonly reject: (error: unknown) => void;
   attempt: Attempt;
+  /** Set once it is published. */
+  seq: number;
   /** Set once it waits for space. */
   stopWaiting: (() => void) | undefined;
 }
@@ -83,7 +91,7 @@ export function isFinal(refusal: Refusal): boolean {
 
 /** Stages the appends of one writer. */
 export class StagedAppends {
-  readonly #path: AppendPath;
+  readonly #steps: AppendSteps;
   readonly #lane: number;
   readonly #stager: LaneStager<Waiting>;
   readonly #runBytesMax: number;
@@ -97,13 +105,13 @@ export class StagedAppends {
    * @param turn - moves when there may be space
    */
   constructor(
-    path: AppendPath,
+    steps: AppendSteps,
     { index, count }: { index: number; count: number },
     stagedBytesMax: number,
     turn: Turn,
     keepAlive: KeepAlive,
   ) {
-    this.#path = path;
+    this.#steps = steps;
     this.#lane = index;
     this.#stager = new LaneStager({ lanes: count });
     this.#runBytesMax = Math.min(RUN_BYTES_MAX, stagedBytesMax);
@@ -123,7 +131,7 @@ export class StagedAppends {
     measured: MeasuredAppend | undefined,
     { resolve, reject }: Pick<Waiting, 'resolve' | 'reject'>,
   ): void {
-    const attempt = this.#path.prepare(input);
+    const attempt = this.#steps.prepare(input);
     const stagedMs = monotonicMs();
     const deadlineMs = stagedMs + timeoutMs;
     const waiting = {
@@ -135,6 +143,7 @@ export class StagedAppends {
       resolve,
       reject,
       attempt,
+      seq: 0,
       stopWaiting: undefined,
     };
     const bytes = frameBytesFor(attempt.commit.recordsBytes);
@@ -152,7 +161,7 @@ export class StagedAppends {
       const turn = this.#turn.load();
       const run = this.#nextRun();
       if (run.length === 0) return;
-      const result = this.#try(run.map(([{ attempt }]) => attempt));
+      const result = this.#try(run);
       if (typeof result !== 'string') this.#published(run.slice(0, result.length), result);
       else if (this.#isKeptOut(run, { refusal: result, turn })) return;
     }
@@ -177,17 +186,17 @@ export class StagedAppends {
   }
 
   /** The first ones, as far as they may enter together, checked anew; what is none any more is told. */
-  #nextRun(): [Waiting, Batch][] {
-    const run: [Waiting, Batch][] = [];
+  #nextRun(): Batch[] {
+    const run: Batch[] = [];
     let bytes = 0;
     for (const batch of this.#stager.oldest(this.#lane, RUN_COMMITS_MAX)) {
-      const [waiting] = batch.frames as readonly [Waiting];
+      const waiting = inside(batch);
       if (!this.#isReady(waiting, batch)) continue;
       const { commit, isEncoded } = waiting.attempt;
       bytes += frameBytesFor(commit.recordsBytes);
       const fits = run.length === 0 || (!isEncoded && bytes <= this.#runBytesMax);
       if (!fits) break;
-      run.push([waiting, batch]);
+      run.push(batch);
       // Those behind a new size are checked against it.
       if (isEncoded || commit.sizes.length > 0) break;
     }
@@ -197,7 +206,7 @@ export class StagedAppends {
   #isReady(waiting: Waiting, batch: Batch): boolean {
     try {
       if (waiting.signal?.aborted) throw aborted(waiting.signal);
-      waiting.attempt = this.#path.prepareAgain(waiting.attempt, waiting.input);
+      waiting.attempt = this.#steps.prepareAgain(waiting.attempt, waiting.input);
       return true;
     } catch (error) {
       this.#giveUp(batch, error);
@@ -205,44 +214,63 @@ export class StagedAppends {
     }
   }
 
-  #try(run: readonly Attempt[]): readonly number[] | Refusal {
-    const [first] = run as readonly [Attempt];
+  #try(run: readonly Batch[]): readonly number[] | Refusal {
     try {
-      if (!first.isEncoded) return this.#path.tryRun(run.map(({ commit }) => commit));
-      const result = first.try(0);
-      return typeof result === 'string' ? result : [result];
+      return this.#steps.tryRun(run.map((batch) => inside(batch).attempt));
     } catch (error) {
       // Only the first can have thrown: a run ends in front of any other.
-      this.#giveUp(this.#stager.oldest(this.#lane, 1)[0] as Batch, error);
+      this.#giveUp(run[0] as Batch, error);
       return [];
     }
   }
 
-  #published(run: readonly [Waiting, Batch][], seqs: readonly number[]): void {
+  #published(run: readonly Batch[], seqs: readonly number[]): void {
     if (run.length === 0) return;
-    const taken = this.#stager.takeBatchesForFlush(run.map(([, batch]) => batch));
+    const taken = this.#stager.takeBatchesForFlush(run);
     assert(taken !== undefined, 'what enters the lane is what was staged first');
-    const published = run.map(([{ attempt, measured }], index) => ({ attempt, measured, seq: seqs[index] as number }));
-    const commits = this.#path.published(published);
-    for (const [index, [waiting]] of run.entries()) {
+    const published = taken.map(inside);
+    published.forEach((waiting, index) => {
+      waiting.seq = seqs[index] as number;
+    });
+    const commits = this.#steps.published(published);
+    published.forEach((waiting, index) => {
       waiting.stopWaiting?.();
       waiting.resolve(commits[index] as Commit);
-    }
+    });
   }
 
   /** Nothing of the run entered. Who has no time left is told, all others wait; true if the first is among them. */
-  #isKeptOut(run: readonly [Waiting, Batch][], block: Block): boolean {
+  #isKeptOut(run: readonly Batch[], block: Block): boolean {
     if (isFinal(block.refusal)) {
-      for (const [{ timeoutMs }, batch] of run) this.#giveUp(batch, this.#path.refused(block.refusal, timeoutMs));
+      for (const batch of run) this.#giveUp(batch, this.#refused(batch, block.refusal));
+      return false;
+    }
+    if (block.refusal === 'switched') {
+      this.#goOtherWay(run[0] as Batch);
       return false;
     }
     this.#block = block;
-    this.#path.askFor(block.refusal);
+    this.#steps.askFor(block.refusal);
     this.#keepAlive.hold();
     for (const batch of this.#stager.oldest(this.#lane)) this.#wait(batch, block);
     if (this.#block !== block) return false;
     this.#watch(block);
     return true;
+  }
+
+  /** Those behind it are prepared again in any case, but for jumbos, whose turn it will be. */
+  #goOtherWay(batch: Batch): void {
+    const waiting = inside(batch);
+    try {
+      waiting.attempt = this.#steps.prepareOtherWay(waiting.attempt, waiting.input);
+    } catch (error) {
+      this.#giveUp(batch, error);
+    }
+  }
+
+  #refused(batch: Batch, refusal: Refusal): WalError {
+    const { attempt, timeoutMs } = inside(batch);
+    return this.#steps.refused(refusal, attempt, timeoutMs);
   }
 
   /** Ends the block when there may be space. */
@@ -269,9 +297,9 @@ export class StagedAppends {
 
   /** From here on the append ends with its time, or its signal. */
   #wait(batch: Batch, { refusal }: Block): void {
-    const [waiting] = batch.frames as readonly [Waiting];
-    const { timeoutMs, deadlineMs, signal, measured } = waiting;
-    const refuse = (): void => this.#giveUp(batch, this.#path.refused(this.#block?.refusal ?? refusal, timeoutMs));
+    const waiting = inside(batch);
+    const { deadlineMs, signal, measured } = waiting;
+    const refuse = (): void => this.#giveUp(batch, this.#refused(batch, this.#block?.refusal ?? refusal));
     const leftMs = deadlineMs - monotonicMs();
     if (leftMs <= 0) refuse();
     if (leftMs <= 0 || waiting.stopWaiting !== undefined) return;
@@ -288,7 +316,7 @@ export class StagedAppends {
   #giveUp(batch: Batch, error: unknown): void {
     const [first] = this.#stager.oldest(this.#lane, 1);
     if (this.#stager.discardBatchesForFlush([batch]) === 0) return;
-    const [{ attempt, stopWaiting, reject }] = batch.frames as readonly [Waiting];
+    const { attempt, stopWaiting, reject } = inside(batch);
     stopWaiting?.();
     attempt.drop();
     reject(error);
@@ -297,6 +325,11 @@ export class StagedAppends {
     this.#unblock();
     this.#schedule();
   }
+}
+
+/** Each batch is one append. */
+function inside({ frames }: Batch): Waiting {
+  return frames[0] as Waiting;
 }
 
 /** The append's signal fired before it had entered. */

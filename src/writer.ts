@@ -17,7 +17,7 @@ import { type AtomicOps, atomics } from './memory/atomics.js';
 import { AppendTelemetry } from './observe/append-telemetry.js';
 import { Telemetry } from './observe/telemetry.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
-import { type Attempt, aborted, isFinal, type Published, StagedAppends } from './staged-appends.js';
+import { type AppendSteps, type Attempt, aborted, isFinal, type Published, StagedAppends } from './staged-appends.js';
 import type { MessagePort } from './thread/thread-connect.js';
 
 /** How long an append waits for another writer inside the same lane, whatever its timeout: it needs microseconds, or it
@@ -110,16 +110,17 @@ export class WalWriter {
       written: new MarkWaiter(this.#control, 'written', keepAlive),
       durable: new MarkWaiter(this.#control, 'durable', keepAlive, (tookMs) => telemetry.commit.add(tookMs)),
     };
-    const path = {
-      prepare: (input: CommitInput) => this.#prepare(input),
-      prepareAgain: (attempt: Attempt, input: CommitInput) => this.#prepareAgain(attempt, input),
-      tryRun: (commits: readonly CheckedCommit[]) => this.#laneWriter.tryAppendRun(commits, 0),
-      published: (run: readonly Published[]) => this.#published(run),
-      askFor: (refusal: Refusal) => this.#askForSpace(refusal),
-      refused: (refusal: Refusal, timeoutMs: number) => this.#refused(refusal, timeoutMs),
+    const steps: AppendSteps = {
+      prepare: (input) => this.#prepare(input),
+      prepareAgain: (attempt, input) => this.#prepareAgain(attempt, input),
+      prepareOtherWay: (attempt, input) => this.#prepareOtherWay(attempt, input),
+      tryRun: (run) => this.#tryRun(run),
+      published: (run) => this.#published(run),
+      askFor: (refusal) => this.#askForSpace(refusal),
+      refused: (refusal, { path }, timeoutMs) => this.#refused(refusal, path, timeoutMs),
     };
     const place = { index: lane.index, count: this.#lanes.length };
-    this.#staged = new StagedAppends(path, place, handle.maxParallelCommitBytes, this.#control.writtenTurn, keepAlive);
+    this.#staged = new StagedAppends(steps, place, handle.maxParallelCommitBytes, this.#control.writtenTurn, keepAlive);
   }
 
   /** The lane of this thread, from 0; stable. In conservative mode all threads append to lane 0 instead. */
@@ -273,6 +274,21 @@ export class WalWriter {
   #prepareOtherWay(attempt: Attempt, input: CommitInput): Attempt {
     attempt.drop();
     return this.#prepare(input);
+  }
+
+  /** Tries a run as far as it goes the way of its first; one by one on the ordered path, which knows no runs. */
+  #tryRun(run: readonly Attempt[]): readonly number[] | Refusal {
+    const [first] = run as readonly [Attempt];
+    if (first.isEncoded || first.path !== this.#laneWriter) {
+      const result = first.try(0);
+      return typeof result === 'number' ? [result] : result;
+    }
+    const other = run.findIndex(({ path }) => path !== first.path);
+    const together = other < 0 ? run : run.slice(0, other);
+    return this.#laneWriter.tryAppendRun(
+      together.map(({ commit }) => commit),
+      0,
+    );
   }
 
   #checkOpen(): void {

@@ -61,10 +61,10 @@ export const STAGING_MUTANTS: readonly Mutant[] = [
     find: `      const turn = this.#turn.load();
       const run = this.#nextRun();
       if (run.length === 0) return;
-      const result = this.#try(run.map(([{ attempt }]) => attempt));`,
+      const result = this.#try(run);`,
     replace: `      const run = this.#nextRun();
       if (run.length === 0) return;
-      const result = this.#try(run.map(([{ attempt }]) => attempt));
+      const result = this.#try(run);
       const turn = this.#turn.load();`,
     killedBy: {
       file: 'test/unit/writer/orders.test.ts',

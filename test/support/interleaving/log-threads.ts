@@ -63,6 +63,7 @@ export function runThread(log: SharedLog, { id, lane, values, isMortal = false }
     const sequences = {
       commitSeqNext: { load: () => control.commitSeqNext.load(), increment },
       isOpen: () => control.isOpen(),
+      isOrdered: () => control.isOrdered(),
       setSizePages: (space: number, pages: number) => control.setSizePages(space, pages),
     };
     const writer = new LaneWriter(log.lanes[lane]!, id, sequences, log.frameSeed);

@@ -40,12 +40,13 @@ describe('a run', () => {
     const sequences = {
       commitSeqNext: { load: says('counter', 7), increment: says('sequence', 8) },
       isOpen: says('state', true),
+      isOrdered: says('mode', false),
       setSizePages: says('size', undefined),
     };
     const commits = [checked({ dbSizePages: 3 }), checked(operation(10))];
     new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1).tryAppendRun(commits, 0);
     const each = ['sequence', 'tail'];
-    expect(order).toEqual(['counter', 'guard 7', 'state', ...each, 'size', ...each, 'guard 0']);
+    expect(order).toEqual(['counter', 'guard 7', 'state', 'mode', ...each, 'size', ...each, 'guard 0']);
   });
 
   test('enters as far as there is room, in order; without room for the first nothing is written', async () => {
