@@ -2,6 +2,7 @@
 // (design/controller.md). All that it collects is here, all that it changes is in the Steering that it is. What is
 // decided is src/decide, which knows no clock.
 
+import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
 import { type Decision, decide } from '../decide/decide.js';
 import {
@@ -15,11 +16,13 @@ import {
 } from '../decide/observation.js';
 import type { Control } from '../epoch/control.js';
 import type { Histogram } from '../observe/histogram.js';
-import type { Telemetry } from '../observe/telemetry.js';
+import { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario } from '../observe/trace.js';
-import type { DecisionBoard } from './decision-board.js';
+import { DecisionBoard } from './decision-board.js';
+import type { FlushTelemetry } from './flush-telemetry.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
+import type { FlusherStart } from './messages.js';
 import type { Steering } from './steering.js';
 
 /** Between two decisions at least: long beside a sync, short beside what a load lasts. */
@@ -128,6 +131,20 @@ export class Controller implements Steering, FlushObserver {
       pressed: this.#pressed,
     };
   }
+}
+
+/** The controller of a log that has one. */
+export function controllerOf(
+  { decisions, telemetry, lanes, settings }: FlusherStart,
+  control: Control,
+  observer: FlushTelemetry,
+): Controller | undefined {
+  if (decisions === undefined) return undefined;
+  const board = new DecisionBoard(decisions);
+  const decided = (decision: Decision): void => observer.decided(decision);
+  const parts = { control, telemetry: new Telemetry(telemetry), board, observer, decided };
+  const bounds = { lanes: lanes.length, flushes: settings.helperLaneBudget, processors: availableParallelism() };
+  return new Controller(parts, bounds);
 }
 
 function sumUs({ sumMs }: Histogram): number {

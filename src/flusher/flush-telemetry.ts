@@ -3,7 +3,6 @@
 // its event loop (design/observability.md).
 
 import { monotonicMs, wallClockMs } from '../base/clock.js';
-import type { WalError } from '../base/errors.js';
 import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
 import type { Telemetry } from '../observe/telemetry.js';
@@ -11,6 +10,7 @@ import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
 import { EpochCounts } from './epoch-counts.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
+import type { FlusherNotice } from './messages.js';
 
 /** A log file that went into the archive. */
 export interface ArchivedFile {
@@ -85,11 +85,13 @@ export class FlushTelemetry implements FlushObserver {
       this.#trace({ component: 'archive', scenario: 'archived', tookMs, fileNumber, endSeq });
   }
 
-  /** Files are held back from now on, or the archive could not be pruned; without a reason: no longer. */
-  archiveStuck(reason?: WalError): void {
+  /** The owner is about to be told: what of the archive is in the trace, too. */
+  telling(notice: FlusherNotice): void {
     if (!this.#telemetry.isTraced) return;
-    if (reason === undefined) this.#trace({ component: 'archive', scenario: 'resumed' });
-    else this.#trace({ component: 'archive', scenario: 'failed', code: reason.code, message: reason.message });
+    if (notice.kind === 'archiveResumed') this.#trace({ component: 'archive', scenario: 'resumed' });
+    if (notice.kind !== 'archiveFailing') return;
+    const { code, message } = notice.error;
+    this.#trace({ component: 'archive', scenario: 'failed', code, message });
   }
 
   /** The controller decided. */

@@ -1,7 +1,6 @@
 // Runs a flusher: answers its owner, knows the writers by their ports and hears of their deaths, has spare files made.
 // When it steps and sleeps is flusher-loop.ts. The same code runs on a thread of its own or inline, over any directory.
 
-import { availableParallelism } from 'node:os';
 import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 import { switchMode } from '../control/mode-switch.js';
@@ -16,8 +15,7 @@ import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
 import { ArchiveHold, type ArchiveService } from './archive-hold.js';
 import { CheckpointNeed, type CheckpointReason } from './checkpoint-need.js';
-import { Controller } from './controller.js';
-import { DecisionBoard } from './decision-board.js';
+import { type Controller, controllerOf } from './controller.js';
 import { FileAge } from './file-age.js';
 import { FlushTelemetry } from './flush-telemetry.js';
 import { Flusher } from './flusher.js';
@@ -95,12 +93,10 @@ export class FlusherThread {
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
     const { nextSeq } = start.logStart.position;
-    this.#telemetry = new FlushTelemetry(
-      this.#control,
-      new Telemetry(start.telemetry),
-      start.traceId,
-      nextSeq,
-      (records) => port.postMessage({ kind: 'traced', records } satisfies FlusherNotice),
+    const post = (notice: FlusherNotice): void => port.postMessage(notice);
+    const telemetry = new Telemetry(start.telemetry);
+    this.#telemetry = new FlushTelemetry(this.#control, telemetry, start.traceId, nextSeq, (records) =>
+      post({ kind: 'traced', records }),
     );
     this.#spares = new SparePool(directory, settings.logFileBytes, settings.spareFilesMax);
     this.#fileAge = new FileAge(settings.logFileAgeMs, nextSeq, () => this.#leaveFile());
@@ -130,7 +126,7 @@ export class FlusherThread {
       makeRoom: () => this.#makeRoom(),
       whyFull: (error) => this.#whyFull(error),
     };
-    this.#controller = this.#controllerOf(start);
+    this.#controller = controllerOf(start, this.#control, this.#telemetry);
     this.#flusher = new Flusher(
       this.#control,
       this.#flusherLanes,
@@ -174,22 +170,10 @@ export class FlusherThread {
   }
 
   #tell(notice: FlusherNotice): void {
+    this.#telemetry.telling(notice);
     this.#telemetry.post();
     this.#port.postMessage(notice);
     for (const port of this.#requestPorts) port.postMessage(notice);
-  }
-
-  #controllerOf({ decisions, telemetry, lanes, settings }: FlusherStart): Controller | undefined {
-    if (decisions === undefined) return undefined;
-    const parts = {
-      control: this.#control,
-      telemetry: new Telemetry(telemetry),
-      board: new DecisionBoard(decisions),
-      observer: this.#telemetry,
-      decided: this.#telemetry.decided.bind(this.#telemetry),
-    };
-    const { helperLaneBudget: flushes } = settings;
-    return new Controller(parts, { lanes: lanes.length, flushes, processors: availableParallelism() });
   }
 
   /** Answers a thread that checkpoints, without the owner's event loop in between. */
@@ -303,14 +287,8 @@ export class FlusherThread {
         this.#loop.poke();
       },
       kept: (file, tookMs) => this.#telemetry.archived(tookMs, file),
-      failing: (error) => {
-        this.#telemetry.archiveStuck(error);
-        this.#tell({ kind: 'archiveFailing', error: error.toWire() });
-      },
-      resumed: () => {
-        this.#telemetry.archiveStuck();
-        this.#tell({ kind: 'archiveResumed' });
-      },
+      failing: (error) => this.#tell({ kind: 'archiveFailing', error: error.toWire() }),
+      resumed: () => this.#tell({ kind: 'archiveResumed' }),
     });
   }
 

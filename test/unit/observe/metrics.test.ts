@@ -101,7 +101,7 @@ async function scrape(registry: { metrics(): Promise<string> }): Promise<Map<str
 
 describe('a registry of prom-client', () => {
   test('shows every metric of the document with its type', async () => {
-    const store = await openOn(new MemoryDirectory(), { controller: 'on' });
+    const store = await openOn(new MemoryDirectory({ pretendSync: true }), { controller: 'on' });
     const stop = exportMetrics(register, store);
     const text = await register.metrics();
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
@@ -187,7 +187,11 @@ describe('of a page store', () => {
 
   test('metrics count what its threads did, and say what is held', async () => {
     // 128 frames.
-    const store = await openOn(new MemoryDirectory(), { cacheBytes: 65_536, latchTimeoutMs: 0, maxLogBytes: 2 ** 22 });
+    const store = await openOn(new MemoryDirectory({ pretendSync: true }), {
+      cacheBytes: 65_536,
+      latchTimeoutMs: 0,
+      maxLogBytes: 2 ** 22,
+    });
     const own = () => store.metrics().store;
     await store.transaction((transaction) => apply(transaction, { sizePages: 300 }));
     for (const first of [1, 11, 1])
@@ -215,7 +219,7 @@ describe('of a page store', () => {
   });
 
   test('are counted on each thread and add up', async () => {
-    const disk = new MemoryDirectory();
+    const disk = new MemoryDirectory({ pretendSync: true });
     const store = await openOn(disk, { latchTimeoutMs: 0 });
     await store.transaction((transaction) => apply(transaction, { sizePages: 3 }));
     const place = { log: disk, pages: disk, pageFileName: PAGE_FILE_NAME };
@@ -234,7 +238,7 @@ describe('of a page store', () => {
   });
 
   test('are in a scrape beside those of its log', async () => {
-    const store = await openOn(new MemoryDirectory());
+    const store = await openOn(new MemoryDirectory({ pretendSync: true }));
     await store.transaction((transaction) => apply(transaction, { sizePages: 3, fill: { 1: 1 } }));
     exportMetrics(register, store);
     const samples = await scrape(register);
