@@ -35,7 +35,7 @@ export const DECIDE_MUTANTS: readonly Mutant[] = [
     file: 'src/decide/observation.ts',
     find: `    if (is < was) return`,
     replace: `    if (is < 0) return`,
-    killedBy: { file: DECIDE_TEST, title: '%s forces the conservative path, and puts nothing into force' },
+    killedBy: { file: CONTROLLER_TEST, title: 'that loses its evidence says so, decides no more' },
   },
   {
     name: 'controller: decides on although its evidence was lost',

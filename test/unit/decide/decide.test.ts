@@ -71,7 +71,10 @@ describe('the shortest waits', () => {
     const one = { ...FLOOD, factor: (_: unknown, flushes: number) => (flushes === 1 ? 0.8 : 1) };
     expect(settled(FLOOD).log.memory.home).toEqual({ gather: 'own', flushes: 2 });
     expect(settled(one).log.memory.home).toEqual({ gather: 'own', flushes: 1 });
-    expect(settled(FLOOD, { ...BOUNDS, flushes: 1 }).log.memory.home).toEqual({ gather: 'own', flushes: 1 });
+    const { log, later } = settled(FLOOD, { ...BOUNDS, flushes: 1 });
+    expect(log.memory.home).toEqual({ gather: 'own', flushes: 1 });
+    for (const { decision } of later) expect(decision.tuning.flushes).toBe(1);
+    expect(later.filter(({ decision }) => decision.record.action === 'force_conservative')).toEqual([]);
   });
 
   test('of a load that is over are forgotten with it', () => {
