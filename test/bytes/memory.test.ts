@@ -71,7 +71,7 @@ test('R12: a segment that says it has a terabyte, in a file that has one, costs 
 });
 
 test('recoveryMemoryBytes: a log is opened with buffers as large as that allows', async () => {
-  const directory = new MemoryDirectory();
+  const directory = new MemoryDirectory({ pretendSync: true });
   const log = { pageSize: 512, lanes: 1, laneBytes: 2 ** 16, logFileBytes: 2 ** 16, ticker: false };
   const first = await openWalOn(directory, log);
   await first
