@@ -104,6 +104,7 @@ export async function startLog(
   };
   try {
     const writer = await connectWal(handle);
+    host.enterFirst(() => writer.enterStaged());
     const observation = new Observation({ control, lanes, telemetry, decisions }, traceId);
     observation.opened(opened);
     notices.listen((notice) => observation.hear(notice));

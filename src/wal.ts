@@ -111,7 +111,7 @@ export class Wal extends EventEmitter<WalEvents> {
     this.#ticking = new Ticking(settings.ticker, control, running.host, this.#hold);
     // A flusher on this very thread could not run while an exit handler does.
     const exitFlushMs = place.isThreaded ? settings.exitFlushMs : 0;
-    this.#stopDraining = drainAtExit(control, exitFlushMs, () => void this.#flush().catch(() => undefined));
+    this.#stopDraining = drainAtExit(control, exitFlushMs, () => void this.#host.flush().catch(() => undefined));
     this.#ended = this.#host.ended().then(() => this.#onEnd());
   }
 
@@ -191,7 +191,7 @@ export class Wal extends EventEmitter<WalEvents> {
 
   /** Makes everything appended so far durable (under `off`: written). */
   flush(): Promise<FlushResult> {
-    return this.#hold.during(this.#flush());
+    return this.#hold.during(this.#host.flush());
   }
 
   /**
@@ -200,7 +200,7 @@ export class Wal extends EventEmitter<WalEvents> {
    * @throws {WalError} ERR_WAL_TIMEOUT with the epoch and the reason; the flush goes on, or is tried again
    */
   async advanceAndFlush({ timeoutMs }: { timeoutMs?: number } = {}): Promise<FlushResult> {
-    return this.#hold.during(within(this.#flush(), timeoutMs, 'advance and flush', this.#observation));
+    return this.#hold.during(within(this.#host.flush(), timeoutMs, 'advance and flush', this.#observation));
   }
 
   /** Starts the ticker; twice is harmless. With a signal: until it fires, then as {@link stop}. */
@@ -272,7 +272,6 @@ export class Wal extends EventEmitter<WalEvents> {
    *   log is at its bound and nothing makes room: it stays open, close it again when what pins it is gone
    */
   async close({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
-    this.#writer.enterStaged();
     this.#closing ??= this.#drain().catch((error) => {
       if (isRefusedClose(error)) this.#closing = undefined;
       throw error;
@@ -282,11 +281,6 @@ export class Wal extends EventEmitter<WalEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #flush(): Promise<FlushResult> {
-    this.#writer.enterStaged();
-    return this.#host.flush();
   }
 
   async #drain(): Promise<void> {

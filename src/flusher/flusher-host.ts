@@ -28,6 +28,9 @@ export class FlusherHost {
   readonly #ended: Promise<unknown>;
   #isFailureTold = false;
 
+  /** Called in front of each request. */
+  #first: () => void = () => undefined;
+
   private constructor(
     control: Control,
     port: MessagePort,
@@ -132,7 +135,13 @@ export class FlusherHost {
     await this.#ended;
   }
 
+  /** What this thread has staged comes before whatever it asks for. */
+  enterFirst(enter: () => void): void {
+    this.#first = enter;
+  }
+
   #ask(request: FlusherRequest): Promise<unknown> {
+    this.#first();
     const { state } = this.#control;
     if (state === STATE.failed) return Promise.reject(this.#control.failure());
     if (state === STATE.closed) return Promise.reject(new WalError('ERR_WAL_CLOSED', 'The log is closed.'));

@@ -176,6 +176,18 @@ describe('appends of one turn', () => {
   });
 });
 
+test('M1: appends that were staged before the mode changed go the new way, in their order', async () => {
+  const { writer, control, lane } = await open({ lanes: 2 });
+  const guards = vi.spyOn(atomics, 'store64');
+  const before = [1, 20_000, 1].map((length) => writer.appendAsync(bytes(length)));
+  control.mode = 'conservative';
+  const behind = [1, 1].map((length) => writer.appendAsync(bytes(length)));
+  expect(await outcomes([...before, ...behind])).toEqual([1, 2, 3, 4, 5]);
+  // One by one: the ordered path knows no runs.
+  const set = guards.mock.calls.filter(([words, , value]) => words.buffer === lane.buffer && value > 0);
+  expect(set.length).toBeGreaterThanOrEqual(5);
+});
+
 describe('while the lane is full', () => {
   /** A lane with so little room that only a small commit fits, on a disk that takes nothing. */
   async function full({ laneBytes = LANE_BYTES, ...options }: OpenOptions = {}, more = {}) {
