@@ -141,3 +141,30 @@ test('of several processes that create a log at once, one does', async () => {
     expect(said.every((each) => ['created', 'ERR_WAL_EXISTS', 'ERR_WAL_LOCKED'].includes(each))).toBe(true);
   }
 });
+
+// Method: /proc says how each file is open.
+test.runIf(process.platform === 'linux')(
+  'syncMethod: with dsync the flusher writes the log through O_DSYNC',
+  async () => {
+    for (const syncMethod of ['fdatasync', 'dsync'] as const) {
+      const path = `${db}-${syncMethod}`;
+      const log = await openTypedLog<number>(path, { ...SETTINGS, syncMethod });
+      await log.appendDurable(1);
+      await log.rotate();
+      await log.appendDurable(2);
+      const [current] = (await log.files()).filter(({ isCurrent }) => isCurrent);
+      const flags = fs.readdirSync('/proc/self/fd').flatMap((fd) => {
+        const isLog =
+          fs.existsSync(`/proc/self/fd/${fd}`) && fs.readlinkSync(`/proc/self/fd/${fd}`).endsWith(`${current?.name}`);
+        const info = isLog ? fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8') : '';
+        return isLog ? [Number.parseInt(/flags:\s*([0-7]+)/.exec(info)?.[1] ?? '', 8)] : [];
+      });
+      const isSynchronous = flags.some((each) => (each & fs.constants.O_DSYNC) !== 0);
+      expect(isSynchronous).toBe(syncMethod === 'dsync');
+      await log.close();
+      const again = await openTypedLog<number>(path, { ...SETTINGS, syncMethod });
+      expect((await again.collect()).map(({ entry }) => entry)).toEqual([1, 2]);
+      await again.close();
+    }
+  },
+);

@@ -212,7 +212,7 @@ describe('log files', () => {
     }
   });
 
-  test('of a log with an age are left without anybody asking', async () => {
+  test('logFileAgeMs: are left without anybody asking', async () => {
     const log = await open({ logFileAgeMs: 5 });
     const rotated = new Promise<EntryFile>((resolve) => log.observe({ rotated: resolve }));
     await write(log, [{ count: 3, isFlushed: true }]);
