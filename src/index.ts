@@ -8,6 +8,7 @@ export type { CheckpointMode, CheckpointReport } from './checkpoint/messages.js'
 export type { Commit } from './commit.js';
 export { connectWal } from './connect.js';
 export type { WaitOptions } from './epoch/mark-waiter.js';
+export type { Fallback, FallbackReason } from './epoch/mode.js';
 export type { DurableRange, WrittenRange } from './epoch/publication.js';
 export type { FlushResult } from './flusher/flush-requests.js';
 export type { LogFileInfo } from './flusher/messages.js';

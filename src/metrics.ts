@@ -2,11 +2,13 @@
 // in design/observability.md; adapters/prometheus.ts shows them to others.
 
 import { type Control, type CounterName, type StateName, stateName } from './epoch/control.js';
+import type { Fallback } from './epoch/mode.js';
 import type { DecisionBoard, DecisionMetrics } from './flusher/decision-board.js';
 import type { Lane } from './lane/lane.js';
 import { readMarks } from './marks.js';
 import type { Histogram } from './observe/histogram.js';
 import type { HistogramName, Telemetry } from './observe/telemetry.js';
+import type { Mode } from './settings.js';
 import type { StoreMetrics } from './store-metrics.js';
 
 /** Counters that keep a maximum or a number of things: they do not add up over logs. */
@@ -32,6 +34,9 @@ export interface Gauges extends Readonly<Record<Level, number>> {
 /** The metrics of an open log. */
 export interface Metrics {
   readonly state: StateName;
+  /** The mode in force, and why it is conservative. */
+  readonly mode: Mode;
+  readonly fallback: Fallback;
   /** What only grows while the log is open, from 0. */
   readonly counters: Readonly<Record<Exclude<CounterName, Level>, number>>;
   readonly gauges: Gauges;
@@ -69,6 +74,8 @@ export function readMetrics({ control, lanes, telemetry, decisions }: Measured):
     lanesUsed,
     releasedSeq: control.pins.releasedSeq,
   };
-  const metrics = { state: stateName(control.state), counters, gauges, histograms: telemetry.histograms() };
+  const { mode, fallback } = control;
+  const state = stateName(control.state);
+  const metrics = { state, mode, fallback, counters, gauges, histograms: telemetry.histograms() };
   return decisions === undefined ? metrics : { ...metrics, decisions: decisions.read() };
 }

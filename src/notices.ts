@@ -35,6 +35,9 @@ export function passOn(
     case 'archiveResumed':
       listeners.emit(notice.kind);
       return;
+    case 'fallback':
+      listeners.emit('fallback', notice.reason, notice.message);
+      return;
     case 'mayGo':
       observers.ask(notice.files);
       return;

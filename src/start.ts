@@ -4,7 +4,10 @@
 import { openArchiveOf } from './archive-start.js';
 import { WalError } from './base/errors.js';
 import { connectWal } from './connect.js';
+import { latchOfDamage, readLatch, writeLatch } from './control/latch.js';
+import { modeInForce } from './control/mode-control.js';
 import { Control, MEMORY_VERSION, SPACE_COUNT_MAX } from './epoch/control.js';
+import type { Fallback } from './epoch/mode.js';
 import { DecisionBoard } from './flusher/decision-board.js';
 import { FlusherHost } from './flusher/flusher-host.js';
 import type { FlusherStart } from './flusher/messages.js';
@@ -56,7 +59,8 @@ export async function startLog(
   const { checkpoint, releasedSeq } = opened;
   const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
-  control.mode = settings.mode;
+  const latched = latchedBy(place.directory, opened, settings.fsync !== 'off');
+  Object.assign(control, modeInForce(settings.mode, latched));
   for (const [space, pages] of opened.sizes) {
     // Nobody writes to the spaces beyond; a log that has them was made by something else.
     if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);
@@ -80,6 +84,7 @@ export async function startLog(
     logStart: { ...opened, checkpointEpoch: checkpoint?.throughEpoch ?? 0 },
     checkpoint: checkpointStart(opened),
     settings,
+    latched,
     isTicking: settings.ticker,
     archive: archive?.start,
   };
@@ -114,6 +119,14 @@ export async function startLog(
     await host.close();
     throw error;
   }
+}
+
+/** What keeps the log conservative: what an earlier opening left, or damage that this one went on behind. */
+function latchedBy(directory: Directory, { report }: OpenedLog, sync: boolean): Fallback {
+  const left = readLatch(directory);
+  const latch = left ?? latchOfDamage(report.damage);
+  if (left === undefined && latch !== undefined) writeLatch(directory, latch, sync);
+  return latch?.reason ?? 'none';
 }
 
 function createLanes({ lanes, laneBytes }: Settings): Lane[] {

@@ -1,6 +1,7 @@
 // What an open log tells its owner unasked.
 
 import type { WalError } from './base/errors.js';
+import type { FallbackReason } from './epoch/mode.js';
 import type { CheckpointReason } from './flusher/checkpoint-need.js';
 import type { LogFileInfo } from './flusher/messages.js';
 
@@ -12,6 +13,8 @@ export interface WalEvents {
   failed: [error: WalError];
   /** The log has gone on in a new file; this one is closed, and may be archived. */
   rotated: [file: LogFileInfo];
+  /** The log is conservative from here on, until `wal.resumeAuto()`. */
+  fallback: [reason: FallbackReason, message: string];
   /** Log files are held back, which is tried again and told once until `archiveResumed`; or a pruning failed. */
   archiveFailing: [error: WalError];
   archiveResumed: [];

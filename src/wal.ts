@@ -2,7 +2,6 @@
 // READ THIS FIRST, then design/overview.md. The order of openWal is the order of a log's life: settings, lock,
 // recovery, shared memory, flusher; close goes the other way.
 
-import { EventEmitter } from 'node:events';
 import { type Attachment, Attachments } from './attachments.js';
 import { invalidArgument } from './base/errors.js';
 import { type Control, STATE, type StateName, stateName } from './epoch/control.js';
@@ -19,21 +18,14 @@ import type { WalHandle } from './handle.js';
 import { LOCK_NAME } from './log/names.js';
 import { epochDurable, type Marks } from './marks.js';
 import type { Metrics } from './metrics.js';
+import { ModalLog } from './modal-log.js';
 import { passOn } from './notices.js';
 import { type Observation, within } from './observation.js';
 import { type SegmentInfo, segmentsIn } from './recover.js';
 import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
 import { type ReleaseObserver, ReleaseObservers } from './release-observers.js';
-import {
-  checkSetting,
-  type Mode,
-  processEnvironment,
-  resolveSettings,
-  type SettingOptions,
-  type Settings,
-  settingValues,
-} from './settings.js';
+import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
 import { type Place, type RunningLog, startLog } from './start.js';
 import type { Directory } from './storage/directory.js';
 import { acquireLock, type LogLock } from './storage/lock.js';
@@ -41,7 +33,6 @@ import { NodeDirectory } from './storage/node-directory.js';
 import { EventLoopHold } from './thread/keep-alive.js';
 import { isMainThread } from './thread/thread-connect.js';
 import { Ticking } from './ticking.js';
-import type { WalEvents } from './wal-events.js';
 import type { WalWriter } from './writer.js';
 
 /** Options of {@link openWal}: any of the settings. */
@@ -67,7 +58,7 @@ export async function openWal(dbPath: string, options: OpenOptions = {}): Promis
 }
 
 /** An open log. Made by {@link openWal}. */
-export class Wal extends EventEmitter<WalEvents> {
+export class Wal extends ModalLog {
   /** What opening found. */
   readonly recovery: RecoveryReport;
   /** Reaches this log from other threads. */
@@ -92,7 +83,7 @@ export class Wal extends EventEmitter<WalEvents> {
   #closing: Promise<void> | undefined;
 
   private constructor(place: Place, lock: Pick<LogLock, 'release'>, recovery: RecoveryReport, running: RunningLog) {
-    super();
+    super(running.control, running.host);
     const { settings, control } = running;
     this.settings = settings;
     this.recovery = recovery;
@@ -146,20 +137,6 @@ export class Wal extends EventEmitter<WalEvents> {
   /** `running`, `stalled` (disk full, or log at its bound), `closing`, `closed` or `failed` (reopen to recover). */
   get state(): StateName {
     return stateName(this.#control.state);
-  }
-
-  /** The mode in force: `auto`, or `conservative`. */
-  get mode(): Mode {
-    return this.#control.mode;
-  }
-
-  /**
-   * Changes the mode while appends go on; resolves when all later ones, of any thread, go the new way. design/modes.md.
-   *
-   * @throws {WalError} ERR_WAL_INVALID_ARGUMENT, ERR_WAL_CLOSED, ERR_WAL_POISONED
-   */
-  async setMode(mode: Mode): Promise<void> {
-    await this.#hold.during(this.#host.setMode(checkSetting('mode', mode)));
   }
 
   /** Whether the ticker runs. */

@@ -365,6 +365,8 @@ export class WalWriter {
         details,
       );
     }
+    // So often that the lanes count as overflowing, the log goes on conservatively.
+    if (refusal === 'full') this.#control.overflows.add(1);
     const why = refusal === 'locked' ? 'another writer holds it' : 'it is full: the disk does not keep up';
     return new WalError('ERR_WAL_TIMEOUT', `No space in lane ${lane.index} within ${timeoutMs} ms: ${why}.`, details);
   }

@@ -26,3 +26,16 @@ export function switchMode(control: Control, lanes: readonly Lane[], mode: Mode)
     return held;
   };
 }
+
+/**
+ * Resolves when nobody is on the old way. A writer is behind its guard for microseconds, or it is preempted, or dead
+ * and about to be reaped.
+ *
+ * @param check - throws when the log has ended, and nobody is reaped any more
+ */
+export async function untilPassed(heldGuards: () => readonly HeldGuard[], check: () => void): Promise<void> {
+  while (heldGuards().length > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    check();
+  }
+}

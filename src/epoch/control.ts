@@ -8,7 +8,7 @@ import { SharedLock } from '../memory/shared-lock.js';
 import { Turn } from '../memory/turn.js';
 import { LINE_BYTES, Word32, Word64 } from '../memory/words.js';
 import type { Mode } from '../settings.js';
-import { MODE, modeOf } from './mode.js';
+import { FALLBACKS, type Fallback, MODE, modeOf } from './mode.js';
 import { PINS_BYTES, Pins } from './pins.js';
 
 /** Version of the shared-memory layout, in the handle: both sides must run the same code. */
@@ -57,8 +57,10 @@ const LINE = {
   counters: 15,
   failureBytes: 17,
   mode: 18,
+  fallback: 19,
+  overflows: 20,
 } as const;
-const FAILURE_OFFSET = 19 * LINE_BYTES;
+const FAILURE_OFFSET = 21 * LINE_BYTES;
 const FAILURE_BYTES_MAX = 4096;
 /** The word of the failure text: its length below, a version above that changes with every text. */
 const FAILURE_LENGTH_MASK = 0x1fff;
@@ -97,6 +99,9 @@ export class Control {
   readonly commitSeqNext: Word64;
   readonly #state: Word32;
   readonly #mode: Word32;
+  readonly #fallback: Word32;
+  /** Appends that ended because their lane had no space in time. Added to by writers. */
+  readonly overflows: Word32;
   /** Last commit handed to the operating system, with all before it. Written by the flusher. */
   readonly writtenSeq: Word64;
   /** Last commit that survives power loss (under `off`: written), with all before it. Written by the flusher. */
@@ -134,6 +139,8 @@ export class Control {
     this.commitSeqNext = word64(LINE.commitSeqNext);
     this.#state = word32(LINE.state);
     this.#mode = word32(LINE.mode);
+    this.#fallback = word32(LINE.fallback);
+    this.overflows = word32(LINE.overflows);
     this.writtenSeq = word64(LINE.writtenSeq);
     this.durableSeq = word64(LINE.durableSeq);
     this.durableEpoch = word64(LINE.durableEpoch);
@@ -203,6 +210,16 @@ export class Control {
   /** Changed by the owner before the log runs, by the flusher afterwards. */
   set mode(mode: Mode) {
     this.#mode.store(MODE[mode]);
+  }
+
+  /** Why the mode is conservative. */
+  get fallback(): Fallback {
+    return FALLBACKS[this.#fallback.load()] as Fallback;
+  }
+
+  /** Changed with the mode, by the same. */
+  set fallback(fallback: Fallback) {
+    this.#fallback.store(FALLBACKS.indexOf(fallback));
   }
 
   /** Whether commits go through the one lane of conservative mode. */

@@ -6,6 +6,9 @@ import { assert } from '../base/assert.js';
 import { crc32c } from '../base/checksum.js';
 import { WalError } from '../base/errors.js';
 
+/** The law that an epoch with a missing commit breaks. */
+export const GAP_LAW = 'an epoch holds a frame or an explained void for each sequence';
+
 /** What sealing needs of a lane. */
 export interface SealedLane {
   readonly guard: { load(): number };
@@ -133,7 +136,7 @@ export class EpochTally {
         'ERR_WAL_INVARIANT',
         'A commit took a sequence but is in no lane, and no dead writer explains it.',
         {
-          law: 'an epoch holds a frame or an explained void for each sequence',
+          law: GAP_LAW,
           firstSeq,
           endSeq,
           missing: voids.slice(0, 16),

@@ -19,7 +19,6 @@ import type { Histogram } from '../observe/histogram.js';
 import { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario } from '../observe/trace.js';
 import { DecisionBoard } from './decision-board.js';
-import type { FlushTelemetry } from './flush-telemetry.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
 import type { FlusherStart } from './messages.js';
@@ -137,7 +136,7 @@ export class Controller implements Steering, FlushObserver {
 export function controllerOf(
   { decisions, telemetry, lanes, settings }: FlusherStart,
   control: Control,
-  observer: FlushTelemetry,
+  observer: FlushObserver & { decided(decision: Decision): void },
 ): Controller | undefined {
   if (decisions === undefined) return undefined;
   const board = new DecisionBoard(decisions);

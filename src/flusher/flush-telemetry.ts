@@ -23,6 +23,7 @@ type Traced = Omit<TraceRecord, 'traceId' | 'timeMs'>;
 
 /** The flusher's work as others see it. */
 export class FlushTelemetry implements FlushObserver {
+  readonly #control: Control;
   readonly #counts: EpochCounts;
   readonly #telemetry: Telemetry;
   readonly #traceId: string;
@@ -44,6 +45,7 @@ export class FlushTelemetry implements FlushObserver {
     nextSeq: number,
     post: (records: readonly TraceRecord[]) => void,
   ) {
+    this.#control = control;
     this.#counts = new EpochCounts(control);
     this.#telemetry = telemetry;
     this.#traceId = traceId;
@@ -53,7 +55,8 @@ export class FlushTelemetry implements FlushObserver {
 
   sealed(epoch: SealedEpoch, why: FlushingScenario): void {
     this.#sealed = { atMs: monotonicMs(), why };
-    if (this.#telemetry.isTraced) this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch) });
+    if (this.#telemetry.isTraced)
+      this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch, this.#control) });
   }
 
   written(epoch: SealedEpoch, bytes: number): void {
@@ -62,7 +65,7 @@ export class FlushTelemetry implements FlushObserver {
     const tookMs = monotonicMs() - atMs;
     this.#telemetry.sealToWrite.add(tookMs);
     if (this.#telemetry.isTraced)
-      this.#trace({ component: 'flush', scenario: why, tookMs, ...contentsOf(epoch), bytes });
+      this.#trace({ component: 'flush', scenario: why, tookMs, ...contentsOf(epoch, this.#control), bytes });
   }
 
   /** A sync returned that covers everything up to `epoch` and below `endSeq`. */
@@ -114,7 +117,7 @@ export class FlushTelemetry implements FlushObserver {
   }
 }
 
-function contentsOf({ certificate, cuts }: SealedEpoch) {
+function contentsOf({ certificate, cuts }: SealedEpoch, { mode, fallback }: Control) {
   const { epoch, firstSeq, endSeq, frameCount: frames, voids, pageCount: pages } = certificate;
-  return { epoch, firstSeq, endSeq, frames, lanes: cuts.length, voids: voids.length, pages };
+  return { epoch, firstSeq, endSeq, frames, lanes: cuts.length, voids: voids.length, pages, mode, fallback };
 }

@@ -115,6 +115,11 @@ export class FlusherHost {
     await this.#ask({ kind: 'mode', mode });
   }
 
+  /** Takes the latch away; resolves as {@link setMode}. */
+  async resumeAuto(): Promise<void> {
+    await this.#ask({ kind: 'resumeAuto' });
+  }
+
   /**
    * Drains and ends the flusher. Settles when it has ended, also when it could not drain: nobody writes any more.
    *

@@ -3,13 +3,12 @@
 
 import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
-import { switchMode } from '../control/mode-switch.js';
+import { untilPassed } from '../control/mode-switch.js';
 import { Control } from '../epoch/control.js';
 import { Lane } from '../lane/lane.js';
 import { LogWriter } from '../log/log-writer.js';
 import { SparePool } from '../log/spare-pool.js';
 import { Telemetry } from '../observe/telemetry.js';
-import type { Mode } from '../settings.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
@@ -30,6 +29,7 @@ import {
   type WriterMessage,
   type WriterWelcome,
 } from './messages.js';
+import { ModeWatch } from './mode-watch.js';
 import { ObserverHold } from './observer-hold.js';
 import type { Preallocator } from './preallocator.js';
 import { Retention } from './retention.js';
@@ -68,6 +68,7 @@ export class FlusherThread {
   readonly #usersOfLane: number[];
   #writerIdNext = FLUSHER_ID + 1;
   readonly #retention: Retention;
+  readonly #watch: ModeWatch;
   readonly #observers: ObserverHold;
   readonly #archive: ArchiveHold | undefined;
   readonly #need: CheckpointNeed;
@@ -93,11 +94,12 @@ export class FlusherThread {
     this.#usersOfLane = this.#lanes.map(() => 0);
     this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll());
     const { nextSeq } = start.logStart.position;
-    const post = (notice: FlusherNotice): void => port.postMessage(notice);
     const telemetry = new Telemetry(start.telemetry);
     this.#telemetry = new FlushTelemetry(this.#control, telemetry, start.traceId, nextSeq, (records) =>
-      post({ kind: 'traced', records }),
+      port.postMessage({ kind: 'traced', records } satisfies FlusherNotice),
     );
+    const tell = (notice: FlusherNotice): void => this.#tell(notice);
+    this.#watch = new ModeWatch(start, this.#control, this.#lanes, directory, this.#telemetry, tell);
     this.#spares = new SparePool(directory, settings.logFileBytes, settings.spareFilesMax);
     this.#fileAge = new FileAge(settings.logFileAgeMs, nextSeq, () => this.#leaveFile());
     this.#log = new LogWriter(
@@ -122,11 +124,11 @@ export class FlusherThread {
       stalled: (error) => this.#tell({ kind: 'stalled', error: error.toWire() }),
       resumed: () => this.#tell({ kind: 'resumed' }),
       synced: () => this.#loop.poke(),
-      failed: (error) => this.#tell({ kind: 'failed', error: error.toWire() }),
+      failed: (error) => this.#watch.failed(error),
       makeRoom: () => this.#makeRoom(),
       whyFull: (error) => this.#whyFull(error),
     };
-    this.#controller = controllerOf(start, this.#control, this.#telemetry);
+    this.#controller = controllerOf(start, this.#control, this.#watch);
     this.#flusher = new Flusher(
       this.#control,
       this.#flusherLanes,
@@ -134,7 +136,7 @@ export class FlusherThread {
       settings,
       start.isTicking,
       events,
-      this.#controller ?? this.#telemetry,
+      this.#controller ?? this.#watch,
       this.#controller,
     );
     this.#observers = new ObserverHold((files) => this.#tell({ kind: 'mayGo', files }));
@@ -188,7 +190,7 @@ export class FlusherThread {
     // Whatever is asked, the loop has to look again.
     this.#loop.poke();
     // Requests still arrive while the thread ends: a log that has failed writes no checkpoint and recycles no file.
-    if (this.#control.hasEnded()) throw this.#flusher.endedError();
+    this.#checkRunning();
     switch (request.kind) {
       case 'flush':
         return this.#flusher.flush();
@@ -198,7 +200,9 @@ export class FlusherThread {
         this.#flusher.isTicking = request.isTicking;
         return undefined;
       case 'mode':
-        return this.#switchMode(request.mode);
+        return untilPassed(this.#watch.modes.set(request.mode), () => this.#checkRunning());
+      case 'resumeAuto':
+        return untilPassed(this.#watch.modes.resume(), () => this.#checkRunning());
       case 'checkpoint':
         return this.#takeCheckpoint(request);
       case 'rotate':
@@ -214,13 +218,8 @@ export class FlusherThread {
     }
   }
 
-  async #switchMode(mode: Mode): Promise<void> {
-    const heldGuards = switchMode(this.#control, this.#lanes, mode);
-    // A writer is behind its guard for microseconds, or it is preempted, or dead and about to be reaped.
-    while (heldGuards().length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      if (this.#control.hasEnded()) throw this.#flusher.endedError();
-    }
+  #checkRunning(): void {
+    if (this.#control.hasEnded()) throw this.#flusher.endedError();
   }
 
   /** Notes durably that everything up to `throughSeq` is kept elsewhere, then recycles the files below it. */
@@ -229,6 +228,7 @@ export class FlusherThread {
     try {
       this.#retention.checkpoint(throughSeq, store);
     } catch (thrown) {
+      this.#watch.modes.checkpointRefused(throughSeq);
       throw this.#failUnlessRefused(thrown, 'write the checkpoint record');
     }
     this.#telemetry.checkpointed(monotonicMs() - startMs, throughSeq + 1, this.#log.epochThrough(throughSeq));
@@ -240,7 +240,7 @@ export class FlusherThread {
   /** Goes on in a new file; one that holds nothing a checkpoint does not cover is let go at once. */
   async #leaveFile(): Promise<void> {
     await this.#log.untilAtRest();
-    if (this.#control.hasEnded()) throw this.#flusher.endedError();
+    this.#checkRunning();
     try {
       this.#log.leaveFile();
     } catch (thrown) {

@@ -9,6 +9,7 @@ import { type DeadGuard, EpochTally, readSealBounds } from '../epoch/sealing.js'
 import { GUARD_IDLE, type Lane } from '../lane/lane.js';
 import { type CutVisitor, cutLane, type LaneCut } from '../lane/lane-reader.js';
 import type { Certificate } from '../segment/codec.js';
+import { CERTIFICATE_FLAG } from '../segment/layout.js';
 
 /** The id with which the flusher takes over locks; writers start at 2. */
 export const FLUSHER_ID = 1;
@@ -85,7 +86,7 @@ export class FlusherLanes {
     // One that has explained a void explains no other, in no later epoch either.
     this.#deadGuards = deadGuards;
     const certificate = {
-      flags: 0,
+      flags: this.#control.fallback === 'none' ? 0 : CERTIFICATE_FLAG.fallback,
       epoch,
       firstSeq: bounds.firstSeq,
       endSeq: bounds.endSeq,

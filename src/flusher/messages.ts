@@ -2,6 +2,7 @@
 // hears, what writers send, and the handle with which other threads reach it.
 
 import type { WireError } from '../base/errors.js';
+import type { Fallback, FallbackReason } from '../epoch/mode.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { TraceRecord } from '../observe/trace.js';
@@ -36,7 +37,10 @@ export interface FlusherStart {
     readonly logFileAgeMs: number;
     readonly spareFilesMax: number;
     readonly syncMethod: SyncMethod;
+    readonly mode: Mode;
   };
+  /** Why the log was left conservative by an earlier opening, or is by this one. */
+  readonly latched: Fallback;
   readonly isTicking: boolean;
   /** Undefined for a log without an archive. */
   readonly archive: ArchiveStart | undefined;
@@ -53,6 +57,7 @@ export type FlusherRequest =
   | { readonly kind: 'close' }
   | { readonly kind: 'ticker'; readonly isTicking: boolean }
   | { readonly kind: 'mode'; readonly mode: Mode }
+  | { readonly kind: 'resumeAuto' }
   | { readonly kind: 'checkpoint'; readonly throughSeq: number; readonly store?: StoreIdentity | undefined }
   /** To go on in a new file, if the current one holds anything. */
   | { readonly kind: 'rotate' }
@@ -76,6 +81,7 @@ export type FlusherNotice =
   | { readonly kind: 'archiveResumed' }
   | { readonly kind: 'stalled'; readonly error: WireError }
   | { readonly kind: 'resumed' }
+  | { readonly kind: 'fallback'; readonly reason: FallbackReason; readonly message: string }
   | { readonly kind: 'failed'; readonly error: WireError };
 
 /** One log file of an open log. */

@@ -14,6 +14,9 @@ export const MARK_NAMES = ['ids-0', 'ids-1'] as const;
 /** A log of entries: the two slots of the states that its user saves. */
 export const STATE_NAMES = ['state-0', 'state-1'] as const;
 
+/** Why the log is conservative, until somebody resumes it; not there otherwise. */
+export const LATCH_NAME = 'fallback';
+
 /** The file whose lock excludes a second opener; it is never removed. */
 export const LOCK_NAME = 'lock';
 

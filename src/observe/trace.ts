@@ -73,9 +73,8 @@ export interface TraceRecord {
   /** Why it stalled or failed. */
   readonly code?: ErrorCode;
   readonly message?: string;
-  /** Mode in force; filled by a log that has modes. */
+  /** Mode in force when the flusher made the record, and why it is conservative; `none` when it is not. */
   readonly mode?: string;
-  /** Why the parallel path was left; filled by a log that can leave it. */
   readonly fallback?: string;
   /** Which decision, and whose. */
   readonly decisionId?: string;

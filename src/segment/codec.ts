@@ -237,13 +237,16 @@ function alignedUp(bytes: number): number {
   return Math.ceil(bytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
 }
 
+/** What is said of a certificate whose bytes are not those that were written. */
+export const CERTIFICATE_CHECKSUM_FAULT = 'a certificate fails its checksum';
+
 /** Decodes a whole certificate region and checks its checksum and its lists against each other. */
 export function decodeCertificate(region: Uint8Array): (Certificate & { crc: number }) | Refusal {
   if (region.length < CERTIFICATE.bytes + CERTIFICATE_CRC_BYTES) return damaged('a certificate is cut short');
   const view = new DataView(region.buffer, region.byteOffset, region.length);
   const crcOffset = region.length - CERTIFICATE_CRC_BYTES;
   const crc = view.getUint32(crcOffset, true);
-  if (crc32c(region.subarray(0, crcOffset)) !== crc) return damaged('a certificate fails its checksum');
+  if (crc32c(region.subarray(0, crcOffset)) !== crc) return damaged(CERTIFICATE_CHECKSUM_FAULT);
   if (view.getUint32(C.magic, true) !== CERTIFICATE_MAGIC) return damaged('a certificate has no magic');
   if (view.getUint16(C.version, true) !== FORMAT_VERSION) return version('the certificate version is unknown');
   const flags = view.getUint16(C.flags, true);

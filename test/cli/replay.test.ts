@@ -45,6 +45,20 @@ test.each(TRACE_NAMES)('%s: one copy by one writer is what SQLite made of it', a
   expect(result.syncs).toBeGreaterThanOrEqual(result.epochs);
 });
 
+test('one lane takes everything in conservative mode, and the page files are the same', async () => {
+  const { oracle } = await readTrace('torn-tail-4k');
+  const options = ['--db', join(makeFolder(), 'a.db'), '--copies', '2', '--writers', '2', '--mode', 'single_lane'];
+  expect(await runJson<ReplayDocument>(['replay', ...inputsOf('torn-tail-4k'), ...options])).toMatchObject({
+    transactions: 2 * oracle.committedTransactions,
+    mode: 'conservative',
+    fallback: 'operator_forced',
+    lanes: 2,
+    lanesUsed: 1,
+    lanesPerEpochMax: 1,
+    sha256: [oracle.replaySha256, oracle.replaySha256],
+  });
+});
+
 test('eight copies by eight writers are all what SQLite made of it, synced together', async () => {
   const { oracle } = await readTrace('bank-4k');
   const folder = makeFolder();

@@ -2,20 +2,20 @@
 
 import { test } from 'vitest';
 import { exploreLog } from '../support/interleaving/explore-log.js';
-import { flusherThread, type WriterPlan } from '../support/interleaving/log-threads.js';
+import { flusherThread } from '../support/interleaving/log-threads.js';
 import { modalWriterThread, orderedBehindSwitch, switcherThread } from '../support/interleaving/mode-threads.js';
 import { SharedLog } from '../support/interleaving/shared-log.js';
 
-test('M1 M2: two appends against a switch to conservative are written once each, behind it in one lane', async () => {
+test('M1 M2: an append against a switch to conservative is written once, behind it in the one lane', async () => {
   const log = new SharedLog({ lanes: 2 });
-  const plans: (WriterPlan & { thread: number })[] = [{ id: 2, lane: 1, values: [1, 2], thread: 0 }];
+  const plans = [{ id: 2, lane: 1, values: [1], thread: 0 }];
   await exploreLog({
     name: 'one writer, a switch to conservative',
     log,
     threads: [
       ...plans.map((plan) => modalWriterThread(log, plan)),
       switcherThread(log, ['conservative']),
-      flusherThread(log, { writers: plans, rounds: 1 }),
+      flusherThread(log, { writers: plans, rounds: 0 }),
     ],
     statesMin: 1000,
     isModal: true,
@@ -33,7 +33,7 @@ test('M1 M2: a writer that dies at any moment of a switch does not hold it up, a
     threads: [
       ...plans.map((plan) => modalWriterThread(log, plan)),
       switcherThread(log, ['conservative']),
-      flusherThread(log, { writers: plans, rounds: 1 }),
+      flusherThread(log, { writers: plans, rounds: 0 }),
     ],
     statesMin: 1000,
     isModal: true,

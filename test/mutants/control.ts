@@ -5,10 +5,11 @@ import type { Mutant } from '../support/mutation.js';
 const ENCODER = 'src/control/ordered-encoder.ts';
 const SWITCH = 'src/control/mode-switch.ts';
 const MODES_TEST = 'test/unit/control/modes.test.ts';
+const FALLBACK_TEST = 'test/unit/control/fallback.test.ts';
 const INTERLEAVING = 'test/interleaving/modes.test.ts';
 
 const OTHER_WAY = { file: MODES_TEST, title: 'M1: an append on the way of another mode' };
-const EVERY_SWITCH = { file: INTERLEAVING, title: 'M1 M2: two appends against a switch to conservative' };
+const EVERY_SWITCH = { file: INTERLEAVING, title: 'M1 M2: an append against a switch to conservative' };
 const EVERY_DEATH = { file: INTERLEAVING, title: 'M1 M2: a writer that dies at any moment of a switch' };
 
 export const CONTROL_MUTANTS: readonly Mutant[] = [
@@ -56,5 +57,27 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     find: `new Set([lane, this.#lanes[ORDERED_LANE] as Lane]);`,
     replace: `new Set([lane]);`,
     killedBy: EVERY_DEATH,
+  },
+  {
+    name: 'M3: a latch counts for less than the mode that is asked for',
+    file: 'src/control/mode-control.ts',
+    find: `  if (latched !== 'none') return { mode: 'conservative', fallback: latched };
+`,
+    replace: ``,
+    killedBy: { file: FALLBACK_TEST, title: 'the first reason stands, and a mode that is asked for does not undo it' },
+  },
+  {
+    name: 'a latch is not looked for when a log is opened',
+    file: 'src/start.ts',
+    find: `  return latch?.reason ?? 'none';`,
+    replace: `  return 'none';`,
+    killedBy: { file: FALLBACK_TEST, title: 'M3: operator_forced, by setMode, is latched' },
+  },
+  {
+    name: 'appends that run out of time now and then count as an overflow',
+    file: 'src/control/mode-control.ts',
+    find: `overflows === this.#overflows ? 0 :`,
+    replace: `overflows === this.#overflows ? this.#overflowingEpochs :`,
+    killedBy: { file: FALLBACK_TEST, title: 'lane_overflow: appends that run out of time in three epochs in a row' },
   },
 ];

@@ -175,7 +175,7 @@ function realPath(path: string): string {
 
 /** The result as `--json` prints it, but for what only the call knows. */
 function resultOf(outcome: ReplayOutcome, { base }: ReplayInput) {
-  const { commits, frames, seconds, counters, lanes, mode, dbSizePages } = outcome;
+  const { commits, frames, seconds, counters, lanes, mode, fallback, dbSizePages } = outcome;
   return {
     transactions: commits,
     frames,
@@ -191,7 +191,7 @@ function resultOf(outcome: ReplayOutcome, { base }: ReplayInput) {
     framesPerEpochMax: counters.framesPerEpochMax,
     lanesPerEpochMax: counters.lanesPerEpochMax,
     shadow: { notRun: counters.epochs, clean: 0, diverged: 0 },
-    fallback: 'none',
+    fallback,
     segments: counters.epochs + counters.marksWritten,
     syncs: counters.syncs,
     jumbos: counters.jumbos,
@@ -219,7 +219,7 @@ function print({ json, db }: ReplayOptions, result: ReplayResult): void {
     ],
     ['page images', `${frames} of ${result.pageSize} bytes, ${bytesInWords(bytes)}`],
     ['time', `${seconds.toFixed(3)} s, ${result.commitsPerSecond} transactions/s, ${mibPerSecond} MiB/s`],
-    ['mode', result.mode],
+    ['mode', result.fallback === 'none' ? result.mode : `${result.mode} (${result.fallback})`],
     ['writers, lanes', `${writers} writers, ${lanesUsed} of ${lanes} lanes used`],
     [
       'epochs',

@@ -3,9 +3,11 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { readLatch } from '../../control/latch.js';
 import type { HeldLog } from '../../log/checkpoint-record.js';
 import {
   CHECKPOINT_NAMES,
+  LATCH_NAME,
   LOCK_NAME,
   parseLogFileName,
   parseSpareFileName,
@@ -53,6 +55,8 @@ function figuresOf(db: string, directory: NodeDirectory, scan: LogScan) {
     exists: directory.exists(),
     logId: log.logId ?? null,
     pageSize: log.pageBytes ?? null,
+    // What keeps the log conservative; the mode of whoever has it open is not on disk.
+    fallback: readLatch(directory)?.reason ?? 'none',
     incarnation: log.incarnation,
     // The lowest commit that is still in the log, and the last one; 0 when there is none.
     firstSeq,
@@ -96,6 +100,7 @@ function sizeOf(path: string): number {
 function whyKept(name: string, scan: LogScan): string {
   if (name === LOCK_NAME || name === `${LOCK_NAME}.pid`) return 'excludes a second opener; never removed';
   if ((CHECKPOINT_NAMES as readonly string[]).includes(name)) return 'one of the last two checkpoint records';
+  if (name === LATCH_NAME) return 'keeps the log conservative until wal.resumeAuto()';
   if (parseSpareFileName(name) !== undefined) return 'spare, ready to be the next log file';
   if (name.endsWith(UNFINISHED_SUFFIX)) return 'was not finished; the next opening removes it';
   if (name.includes('.damaged-')) return 'discarded because of damage, kept for you to look at';
@@ -135,6 +140,7 @@ function print(figures: ReturnType<typeof figuresOf>): void {
     ['log', `${figures.log}${figures.exists ? '' : ' (not there: an empty log)'}`],
     ['page size', pageSize ?? '-'],
     ['incarnation', figures.incarnation],
+    ['fallback', figures.fallback],
     [
       'commits',
       firstSeq === 0 ? `none; the last one was ${lastSeq}` : `${firstSeq} to ${lastSeq}, ${figures.voids} voids`,

@@ -5,6 +5,7 @@
 import { monotonicMs } from '../../base/clock.js';
 import { WalError } from '../../base/errors.js';
 import type { CounterName } from '../../epoch/control.js';
+import type { Fallback } from '../../epoch/mode.js';
 import { recoverDirectory } from '../../recovery/recover.js';
 import type { Mode, SettingOptions } from '../../settings.js';
 import { MessageChannel } from '../../thread/thread-connect.js';
@@ -47,6 +48,7 @@ export interface ReplayOutcome {
   readonly lanes: number;
   /** The mode in force at the end, as the log says. */
   readonly mode: Mode;
+  readonly fallback: Fallback;
   readonly dbSizePages: readonly number[];
 }
 
@@ -124,6 +126,7 @@ class Replay {
         counters: this.#wal.counters(),
         lanes: this.#wal.settings.lanes,
         mode: this.#wal.mode,
+        fallback: this.#wal.fallback,
         dbSizePages: new Array<number>(copies).fill(size),
       };
     } finally {

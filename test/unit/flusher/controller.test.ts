@@ -153,6 +153,7 @@ test('an open log that loses its evidence tells why it goes on without a control
   while (decisions()?.force_conservative === 0) await wal.connect().append({ dbSizePages: 1 }).durable();
   const { epochs } = wal.metrics().counters;
   while (wal.metrics().counters.epochs < epochs + 50) await wal.connect().append({ dbSizePages: 1 }).durable();
+  expect([wal.mode, wal.fallback]).toEqual(['conservative', 'controller_evidence_lost']);
   await turn();
   await wal.close();
   ear.close();
