@@ -9,8 +9,7 @@ const FALLBACK_TEST = 'test/unit/control/fallback.test.ts';
 const INTERLEAVING = 'test/interleaving/modes.test.ts';
 
 const OTHER_WAY = { file: MODES_TEST, title: 'M1: an append on the way of another mode' };
-const EVERY_SWITCH = { file: INTERLEAVING, title: 'M1 M2: an append against a switch to conservative' };
-const EVERY_DEATH = { file: INTERLEAVING, title: 'M1 M2: a writer that dies at any moment of a switch' };
+const EVERY_SWITCH = { file: INTERLEAVING, title: 'M1 M2: appends against a switch to conservative' };
 
 export const CONTROL_MUTANTS: readonly Mutant[] = [
   {
@@ -56,7 +55,7 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
     file: 'src/flusher/lanes.ts',
     find: `new Set([lane, this.#lanes[ORDERED_LANE] as Lane]);`,
     replace: `new Set([lane]);`,
-    killedBy: EVERY_DEATH,
+    killedBy: { file: MODES_TEST, title: 'I6: a writer of another lane that died inside the first one' },
   },
   {
     name: 'M3: a latch counts for less than the mode that is asked for',

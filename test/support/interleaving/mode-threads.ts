@@ -45,12 +45,11 @@ export function switcherThread(log: SharedLog, modes: readonly Mode[]): ThreadPl
   return { name: `switcher to ${modes}`, body, ghost: bornWriter(FLUSHER_LANE, FLUSHER_LANE) };
 }
 
-/** M2: behind a switch to conservative every commit stands in the one lane. */
+/** M2: a commit whose sequence was taken behind a switch to conservative went through the one lane. */
 export function orderedBehindSwitch({ threads }: World<Ghost>): string | undefined {
   const ghosts = threads.map(({ node }) => node.ghost);
   const fromSeq = ghosts.find(({ switchedFrom }) => switchedFrom !== undefined)?.switchedFrom;
   if (fromSeq === undefined) return 'the switch never ended';
-  const frames = ghosts.flatMap(({ epochs }) => epochs.flatMap((epoch) => epoch.frames));
-  const stray = frames.find(({ seq, lane }) => seq >= fromSeq && lane !== ORDERED_LANE);
-  return stray === undefined ? undefined : `M2: commit ${stray.seq} is in lane ${stray.lane}, switched at ${fromSeq}`;
+  const stray = ghosts.find(({ taken, lane }) => (taken.at(-1)?.seq ?? 0) >= fromSeq && lane !== ORDERED_LANE);
+  return stray && `M2: commit ${stray.taken.at(-1)?.seq} went through lane ${stray.lane}, switched at ${fromSeq}`;
 }

@@ -71,6 +71,16 @@ describe('the encoder of conservative mode', () => {
     expect(ordered.tryAppend(commit, 0)).toBe(1);
   });
 
+  test('I6: a writer of another lane that died inside the first one is cleaned up after', async () => {
+    const rig = await Rig.open();
+    const [first, own] = rig.lanes as [Lane, Lane];
+    first.lock.tryAcquire(9);
+    first.guard.store(rig.control.commitSeqNext.increment());
+    rig.flusherLanes.reap(9, own);
+    expect([first.lock.isHeld(), rig.flusherLanes.isGuarded()]).toEqual([false, false]);
+    expect(rig.flusherLanes.seal(1, 1)?.certificate.voids).toEqual([1]);
+  });
+
   test('refuses what does not fit, and is refused by a log that closes', async () => {
     const rig = await Rig.open({ laneBytes: 4096 });
     rig.control.mode = 'conservative';
