@@ -18,8 +18,8 @@ afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 describe('a writer terminated in front of any operation of an append', () => {
   // One operation more or less is a change of the protocol: look at design/concurrency.md, "What if".
   test.each([
-    ['sizes', 17],
-    ['jumbo', 29],
+    ['sizes', 19],
+    ['jumbo', 31],
   ] as const)('F25, I3, I6: of %s leaves a void exactly where it had taken a sequence', async (kind, count) => {
     const operations = await parkEverywhere(join(folder, 'db'), kind, 'terminated');
     expect(operations).toHaveLength(count);
