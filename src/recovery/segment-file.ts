@@ -11,6 +11,7 @@ import { FILE_FLAG, FILE_HEADER_BYTES } from '../log/layout.js';
 import {
   CHECKPOINT_NAMES,
   isUnfinishedName,
+  LATCH_NAME,
   LOCK_NAME,
   MARK_NAMES,
   parseLogFileName,
@@ -241,7 +242,7 @@ export function removeLog(dbPath: string): string[] {
     directory.remove(name);
     directory.sync();
   }
-  for (const name of [...CHECKPOINT_NAMES, ...MARK_NAMES, ...STATE_NAMES, LOCK_NAME])
+  for (const name of [...CHECKPOINT_NAMES, ...MARK_NAMES, ...STATE_NAMES, LATCH_NAME, LOCK_NAME])
     if (directory.list().includes(name)) directory.remove(name);
   const left = directory.list();
   if (left.length === 0) removeEmptyDirectory(directory.path);

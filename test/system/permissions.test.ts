@@ -252,7 +252,7 @@ describe('F32: names', () => {
     await rotate(wal, 3, hostile);
     await wal.close();
     await (await openWalOn(directory, SETTINGS)).close();
-    const inside = /^([0-9a-f]{16}\.wal(\.new)?|spare-[0-9a-f]{4}\.wal|checkpoint-[01])$/;
+    const inside = /^([0-9a-f]{16}\.wal(\.new)?|spare-[0-9a-f]{4}\.wal|checkpoint-[01]|fallback)$/;
     const strange = [...used].filter((path) => {
       const isInside = dirname(path) === directory.path && inside.test(basename(path));
       return !isInside && path !== directory.path && path !== dirname(directory.path);
