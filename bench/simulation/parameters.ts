@@ -34,7 +34,7 @@ export const PAGE_BYTES = 4096;
 export const FRAME_BYTES = 128;
 
 /**
- * Two cores. From bench/results/2026-11-21/results.json: an append of one page, copy and checksum of a page (`append`),
+ * Two cores. From bench/results/2026-11-21-scaling.json: an append of one page, copy and checksum of a page (`append`),
  * unsynced writes (`append-total`), raw write and sync of a page (`sync`), four raw streams (`lanes`). `frameUs`,
  * `epochUs`, `wakeUs`, `wakeDelayUs` and `switchUs` are fitted: with them the rows of `lanes` and `sync` come out
  * (test/unit/bench/simulation.test.ts).

@@ -14,7 +14,7 @@ const TOLERANCE = 0.25;
 const SIMULATED_US = 60_000;
 
 const results = JSON.parse(
-  readFileSync(new URL('bench/results/2026-11-21/results.json', PACKAGE_ROOT), 'utf8'),
+  readFileSync(new URL('bench/results/2026-11-21-scaling.json', PACKAGE_ROOT), 'utf8'),
 ) as Results;
 const lanes = results.benchmarks.lanes?.figures as Readonly<Record<string, readonly number[]>>;
 
