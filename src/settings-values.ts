@@ -2,7 +2,7 @@
 
 /** When segments are synced; design/overview.md, "Policies". */
 export type FsyncPolicy = 'full' | 'normal' | 'off';
-/** How the files of the log are synced. */
+/** How a file is made durable: by a call, for all metadata or what is needed to read it, or by each of its writes. */
 export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
 /** What opening does about damage to bytes recorded as synced; `salvage` is for recovery only. */
 export type DamagePolicy = 'fail' | 'stop';

@@ -8,7 +8,15 @@ import { LOG_FILES_MIN, SETTINGS, type SettingRow } from './settings-table.js';
 import type { Settings } from './settings-values.js';
 
 export { SETTINGS, type SettingRow } from './settings-table.js';
-export type { ArchiveMode, ControllerMode, DamagePolicy, FsyncPolicy, Mode, Settings } from './settings-values.js';
+export type {
+  ArchiveMode,
+  ControllerMode,
+  DamagePolicy,
+  FsyncPolicy,
+  Mode,
+  Settings,
+  SyncMethod,
+} from './settings-values.js';
 
 /** A setting's value and where it came from. */
 export interface ResolvedSetting<Value> {

@@ -7,6 +7,7 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, WalError } from '../base/errors.js';
+import type { SyncMethod } from '../settings.js';
 import type { Directory, LogFile, OpenMode } from './directory.js';
 import {
   attempt,
@@ -32,9 +33,6 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   write: O_RDWR,
   read: O_RDONLY,
 };
-
-/** How a file is made durable: by a call, for all metadata or what is needed to read it, or by each of its writes. */
-export type SyncMethod = 'fdatasync' | 'fsync' | 'dsync';
 
 /** Settings of a {@link NodeDirectory}. */
 export interface NodeDirectoryOptions {

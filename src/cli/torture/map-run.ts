@@ -4,11 +4,11 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { monotonicMs } from '../../base/clock.js';
 import { between, mixed, pick, seeded } from '../../base/random.js';
 import { openDurableMap } from '../../kv.js';
 import type { FsyncPolicy, SettingOptions } from '../../settings.js';
 import { readAcknowledgements } from './acknowledgements.js';
+import { runJobs } from './jobs.js';
 import { type Kill, killProcess } from './killer.js';
 import { countOf, expectedContents, MAP_CODECS, type MapContent, SWAPPED } from './map-content.js';
 import type { MapPlan } from './map-victim.js';
@@ -59,16 +59,7 @@ export async function tortureMaps(options: MapTortureOptions): Promise<MapTortur
     failures: [],
     seconds: 0,
   };
-  const startedMs = monotonicMs();
-  const isOver = (): boolean => {
-    tally.seconds = (monotonicMs() - startedMs) / 1000;
-    options.onProgress(tally);
-    return tally.kills >= options.kills || tally.seconds >= options.seconds || tally.failures.length > 0;
-  };
-  const jobs = Array.from({ length: options.jobs }, async (_, job) => {
-    for (let map = 1; !isOver(); map += 1) await new TorturedMap(options, tally, `${job + 1}-${map}`).run(isOver);
-  });
-  await Promise.all(jobs);
+  await runJobs(options, tally, (name, isOver) => new TorturedMap(options, tally, name).run(isOver));
   return tally;
 }
 

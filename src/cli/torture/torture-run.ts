@@ -3,11 +3,11 @@
 
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { monotonicMs } from '../../base/clock.js';
 import { mixed, seeded } from '../../base/random.js';
 import type { FsyncPolicy } from '../../settings.js';
 import { type Acknowledgement, readAcknowledgements } from './acknowledgements.js';
 import { chooseDelay, chooseLog, chooseTask, chooseWrite, type Fixed, type LogChoices } from './choices.js';
+import { runJobs } from './jobs.js';
 import { type Kill, killVictim } from './killer.js';
 import { Ledger } from './ledger.js';
 import type { VictimPlan } from './victim-plan.js';
@@ -77,16 +77,7 @@ export async function torture(options: TortureOptions): Promise<TortureTally> {
     failures: [],
     seconds: 0,
   };
-  const startedMs = monotonicMs();
-  const isOver = (): boolean => {
-    tally.seconds = (monotonicMs() - startedMs) / 1000;
-    options.onProgress(tally);
-    return tally.kills >= options.kills || tally.seconds >= options.seconds || tally.failures.length > 0;
-  };
-  const jobs = Array.from({ length: options.jobs }, async (_, job) => {
-    for (let log = 1; !isOver(); log += 1) await new TorturedLog(options, tally, `${job + 1}-${log}`).run(isOver);
-  });
-  await Promise.all(jobs);
+  await runJobs(options, tally, (name, isOver) => new TorturedLog(options, tally, name).run(isOver));
   return tally;
 }
 
