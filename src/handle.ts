@@ -18,6 +18,7 @@ export interface WalHandle {
   readonly traceId: string;
   readonly lanes: readonly SharedArrayBuffer[];
   readonly frameSeed: number;
+  readonly shadowComparePerMille: number;
   readonly pageSize: number;
   readonly maxJumboBytes: number;
   readonly maxParallelCommitBytes: number;

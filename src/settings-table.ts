@@ -47,13 +47,36 @@ export const SETTINGS: readonly SettingRow[] = [
     variable: 'LANEWAL_MODE',
     unit: '',
     defaultWords: 'auto',
-    effect: 'Lanes without a global lock (auto), or one lane and one ordered encoder (conservative).',
+    effect:
+      'Lanes without a global lock (auto), one lane and one ordered encoder (conservative), or auto with every commit ' +
+      'held against a second encoding (shadow_compare).',
     rule: {
       kind: 'choice',
-      choices: ['auto', 'conservative'],
-      aliases: { serialized: 'conservative', single_lane: 'conservative' },
+      choices: ['auto', 'conservative', 'shadow_compare'],
+      aliases: { serialized: 'conservative', single_lane: 'conservative', shadow: 'shadow_compare' },
     },
     fallback: fixed('auto'),
+  },
+  {
+    name: 'shadowComparePerMille',
+    scope: 'log',
+    variable: 'LANEWAL_SHADOW_COMPARE_PER_MILLE',
+    unit: 'commits of 1000',
+    defaultWords: '0',
+    effect:
+      'In mode auto: so many of each thousand commits of a writer, the first ones, are checked as in shadow_compare.',
+    rule: bytes(0, 1000),
+    fallback: fixed(0),
+  },
+  {
+    name: 'shadowDirect',
+    scope: 'log',
+    variable: undefined,
+    unit: '',
+    defaultWords: 'false',
+    effect: 'Whether what shadow compare reads back comes from the disk (O_DIRECT, on Linux), past the page cache.',
+    rule: { kind: 'boolean' },
+    fallback: fixed(false),
   },
   {
     name: 'lanes',

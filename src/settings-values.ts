@@ -12,12 +12,14 @@ export type ControllerMode = 'off' | 'on';
 export type ArchiveMode = 'copy' | 'rename';
 
 /** How commits get into the log; design/modes.md. */
-export type Mode = 'auto' | 'conservative';
+export type Mode = 'auto' | 'conservative' | 'shadow_compare';
 
 /** All settings of an open log. */
 export interface Settings {
   readonly pageSize: number;
   readonly mode: Mode;
+  readonly shadowComparePerMille: number;
+  readonly shadowDirect: boolean;
   readonly lanes: number;
   readonly laneBytes: number;
   readonly fsync: FsyncPolicy;

@@ -21,6 +21,7 @@ import { Observation } from './observation.js';
 import { Telemetry } from './observe/telemetry.js';
 import type { OpenedLog } from './recovery/opening.js';
 import type { ResolvedSettings, Settings } from './settings.js';
+import { checkDirect } from './shadow/shadow-compare.js';
 import type { Directory } from './storage/directory.js';
 import type { LogLock } from './storage/lock.js';
 import { threadId } from './thread/thread-connect.js';
@@ -56,6 +57,7 @@ export async function startLog(
   resolved: ResolvedSettings,
   opened: OpenedLog,
 ): Promise<RunningLog> {
+  if (settings.shadowDirect) checkDirect(place.directory, opened.fileName);
   const { checkpoint, releasedSeq } = opened;
   const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
@@ -102,6 +104,7 @@ export async function startLog(
     traceId,
     lanes: start.lanes,
     frameSeed: frameSeed(opened.logId, opened.incarnation),
+    shadowComparePerMille: settings.shadowComparePerMille,
     pageSize: settings.pageSize,
     maxJumboBytes: settings.maxJumboBytes,
     maxParallelCommitBytes: settings.maxParallelCommitBytes,

@@ -9,10 +9,11 @@ import { Commit, type MarkWaiters } from './commit.js';
 import { type AppendPath, ORDERED_LANE, OrderedEncoder } from './control/ordered-encoder.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
 import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
+import { MODE } from './epoch/mode.js';
 import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
-import { checkFrameSize, type Jumbo, LaneWriter, type Refusal } from './lane/lane-writer.js';
+import { checkFrameSize, LaneWriter, type Refusal } from './lane/lane-writer.js';
 import { type AtomicOps, atomics } from './memory/atomics.js';
 import { AppendTelemetry } from './observe/append-telemetry.js';
 import { Telemetry } from './observe/telemetry.js';
@@ -62,8 +63,9 @@ export class WalWriter {
   readonly #handle: WalHandle;
   readonly #control: Control;
   readonly #lanes: readonly Lane[];
-  readonly #laneWriter: LaneWriter;
-  readonly #ordered: OrderedEncoder;
+  readonly #lane: Lane;
+  /** The ways into the log, by the code of the mode that each belongs to. */
+  readonly #paths: readonly AppendPath[];
   readonly #writerId: number;
   readonly #port: MessagePort;
   readonly #keepAlive: KeepAlive;
@@ -92,10 +94,9 @@ export class WalWriter {
     this.#control = new Control(handle.control, ops);
     this.#lanes = handle.lanes.map((buffer, index) => new Lane(index, buffer, ops));
     const lane = this.#lanes[welcome.laneIndex] as Lane;
+    this.#lane = lane;
     this.#writerId = welcome.writerId;
-    this.#laneWriter = new LaneWriter(lane, welcome.writerId, this.#control, handle.frameSeed);
-    const orderedLane = this.#lanes[ORDERED_LANE] as Lane;
-    this.#ordered = new OrderedEncoder(orderedLane, welcome.writerId, this.#control, handle.frameSeed);
+    this.#paths = this.#pathsThrough(lane);
     this.#port = port;
     this.#keepAlive = keepAlive;
     this.#appendTimeoutMs = handle.appendTimeoutMs ?? appendTimeoutMs;
@@ -125,7 +126,7 @@ export class WalWriter {
 
   /** The lane of this thread, from 0; stable. In conservative mode all threads append to lane 0 instead. */
   get lane(): number {
-    return this.#laneWriter.lane.index;
+    return this.#lane.index;
   }
 
   /** Whether the lane is at most half full, staged appends counted: a hint, as for a stream. */
@@ -136,7 +137,19 @@ export class WalWriter {
   }
 
   get #path(): AppendPath {
-    return this.#control.isOrdered() ? this.#ordered : this.#laneWriter;
+    return this.#paths[this.#control.modeCode()] as AppendPath;
+  }
+
+  #pathsThrough(lane: Lane): AppendPath[] {
+    const { frameSeed, shadowComparePerMille } = this.#handle;
+    const parallel = (code: number, provenPerMille: number): LaneWriter =>
+      new LaneWriter(lane, this.#writerId, this.#control, frameSeed, code, provenPerMille);
+    const paths: AppendPath[] = [];
+    paths[MODE.auto] = parallel(MODE.auto, shadowComparePerMille);
+    paths[MODE.shadow_compare] = parallel(MODE.shadow_compare, 1000);
+    const ordered = this.#lanes[ORDERED_LANE] as Lane;
+    paths[MODE.conservative] = new OrderedEncoder(ordered, this.#writerId, this.#control, frameSeed);
+    return paths;
   }
 
   /** @internal The id under which this thread holds locks and pins. */
@@ -279,13 +292,14 @@ export class WalWriter {
   /** Tries a run as far as it goes the way of its first; one by one on the ordered path, which knows no runs. */
   #tryRun(run: readonly Attempt[]): readonly number[] | Refusal {
     const [first] = run as readonly [Attempt];
-    if (first.isEncoded || first.path !== this.#laneWriter) {
+    const { path: way } = first;
+    if (first.isEncoded || !(way instanceof LaneWriter)) {
       const result = first.try(0);
       return typeof result === 'number' ? [result] : result;
     }
-    const other = run.findIndex(({ path }) => path !== first.path);
+    const other = run.findIndex(({ path }) => path !== way);
     const together = other < 0 ? run : run.slice(0, other);
-    return this.#laneWriter.tryAppendRun(
+    return way.tryAppendRun(
       together.map(({ commit }) => commit),
       0,
     );
@@ -298,7 +312,7 @@ export class WalWriter {
     if (!this.#isConnected) throw new WalError('ERR_WAL_CLOSED', 'This writer has left the log; connect again.');
   }
 
-  #post(message: WriterMessage | (Jumbo & { kind: 'jumbo' })): void {
+  #post(message: WriterMessage): void {
     this.#port.postMessage(message);
   }
 

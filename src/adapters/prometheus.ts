@@ -50,6 +50,8 @@ const COUNTERS: Record<keyof Metrics['counters'], string> = {
   jumbos: 'Commits larger than their lane.',
   stalls: 'Times the log became stalled.',
   writersReaped: 'Writers that left or died.',
+  shadowClean: 'Commits that read back as their proof says.',
+  shadowDiverged: 'Commits that were not what their proof says, and were put right.',
 };
 
 const GAUGES: Record<keyof Gauges, string> = {

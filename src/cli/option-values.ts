@@ -51,12 +51,14 @@ export function oneOf<Choice extends string>(choices: readonly Choice[]): (text:
 
 /** `--mode`, in all the words that the setting has. */
 export function modeOption(): Option {
-  return new Option('--mode <mode>', 'auto or conservative (default: LANEWAL_MODE, or auto)').argParser((text) => {
-    try {
-      return checkSetting('mode', text as Mode);
-    } catch (thrown) {
-      const bounds = thrown instanceof WalError ? thrown.details.bounds : thrown;
-      throw new InvalidArgumentError(`It must be ${bounds}.`);
-    }
-  });
+  return new Option('--mode <mode>', 'auto, conservative or shadow_compare (default: LANEWAL_MODE, or auto)').argParser(
+    (text) => {
+      try {
+        return checkSetting('mode', text as Mode);
+      } catch (thrown) {
+        const bounds = thrown instanceof WalError ? thrown.details.bounds : thrown;
+        throw new InvalidArgumentError(`It must be ${bounds}.`);
+      }
+    },
+  );
 }

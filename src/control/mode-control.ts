@@ -27,17 +27,22 @@ export class ModeControl {
   readonly #directory: Directory;
   readonly #sync: boolean;
   readonly #onFallback: (latch: Latch) => void;
+  readonly #perMille: number;
   #asked: Mode;
   #latched: Fallback;
+  #isShadowed: boolean;
   #overflows: number;
   #overflowingEpochs = 0;
 
-  /** @param asked - the mode of the settings */
+  /**
+   * @param asked - the mode of the settings
+   * @param perMille - so many of each thousand commits have proofs in mode `auto`
+   */
   constructor(
     control: Control,
     lanes: readonly Lane[],
     directory: Directory,
-    { asked, latched, sync }: { asked: Mode; latched: Fallback; sync: boolean },
+    { asked, perMille, latched, sync }: { asked: Mode; perMille: number; latched: Fallback; sync: boolean },
     onFallback: (latch: Latch) => void,
   ) {
     this.#control = control;
@@ -45,9 +50,16 @@ export class ModeControl {
     this.#directory = directory;
     this.#sync = sync;
     this.#onFallback = onFallback;
+    this.#perMille = perMille;
     this.#asked = asked;
     this.#latched = latched;
     this.#overflows = control.overflows.load();
+    this.#isShadowed = this.#asksForProofs(control.mode);
+  }
+
+  /** Whether commits may have proofs: from the first mode on that asks for some. */
+  get isShadowed(): boolean {
+    return this.#isShadowed;
   }
 
   /**
@@ -117,6 +129,11 @@ export class ModeControl {
   #switch(): () => readonly HeldGuard[] {
     const { mode, fallback } = modeInForce(this.#asked, this.#latched);
     this.#control.fallback = fallback;
+    this.#isShadowed ||= this.#asksForProofs(mode);
     return switchMode(this.#control, this.#lanes, mode);
+  }
+
+  #asksForProofs(mode: Mode): boolean {
+    return mode === 'shadow_compare' || (mode === 'auto' && this.#perMille > 0);
   }
 }

@@ -1,17 +1,23 @@
 // The conservative path: all threads append to the first lane, one after the other, under its lock. It takes the steps
 // of design/concurrency.md, "Append", in the same order and with the same words, so that the flusher, segments and
-// recovery need not know of it; but it encodes by itself (proof-frame.ts), whole frames in memory of its own, and
+// recovery need not know of it; but it encodes by itself (proof/proof-frame.ts), whole frames in memory of its own, and
 // copies each into the lane in one piece.
 
 import { assert } from '../base/assert.js';
 import { COUNTER_MAX } from '../base/counters.js';
 import { WalError } from '../base/errors.js';
-import { FRAME_HEADER, FRAME_KIND } from '../frame/layout.js';
+import { MODE } from '../epoch/mode.js';
+import { FRAME_HEADER } from '../frame/layout.js';
 import { advance, bytesBetween, GUARD_IDLE, type Lane } from '../lane/lane.js';
 import type { Jumbo, LaneWriter, Refusal, SequenceSource } from '../lane/lane-writer.js';
+import {
+  completeProofFrame,
+  encodeProofFrame,
+  encodeProofReference,
+  PROOF_REFERENCE_BYTES,
+  proofFrameBytes,
+} from '../proof/proof-frame.js';
 import type { CheckedCommit } from '../record/commit.js';
-import { RECORD_HEADER, RECORD_KIND } from '../record/layout.js';
-import { completeProofFrame, encodeProofFrame, proofFrameBytes } from './proof-frame.js';
 
 /** A way into the log: the parallel one, or the ordered one. */
 export type AppendPath = Pick<
@@ -21,9 +27,6 @@ export type AppendPath = Pick<
 
 /** The lane that all threads share in conservative mode. */
 export const ORDERED_LANE = 0;
-
-/** A reference to a jumbo: a header and one record, padded to two headers. */
-const REFERENCE_BYTES = 2 * FRAME_HEADER.bytes;
 
 /** Frames up to this size are encoded in memory that is kept. */
 const SCRATCH_BYTES = 64 * 1024;
@@ -80,10 +83,10 @@ export class OrderedEncoder implements AppendPath {
     admit: (bytes: number) => boolean,
   ): number | Refusal {
     const whole = new Uint8Array(frame);
-    const reference = this.#memory(REFERENCE_BYTES);
+    const reference = this.#memory(PROOF_REFERENCE_BYTES);
     const complete = (commitSeq: number): void => {
       completeProofFrame(whole, commitSeq, this.#frameSeed);
-      encodeReference(reference, whole, jumboId);
+      encodeProofReference(reference, whole, jumboId);
       completeProofFrame(reference, commitSeq, this.#frameSeed);
     };
     return this.#inTurn(commit, reference, lockTimeoutMs, complete, () => admit(whole.length));
@@ -128,7 +131,7 @@ export class OrderedEncoder implements AppendPath {
 
   #refusal(seen: number): Refusal | undefined {
     if (!this.#sequences.isOpen()) return 'closed';
-    if (!this.#sequences.isOrdered()) return 'switched';
+    if (this.#sequences.modeCode() !== MODE.conservative) return 'switched';
     return seen > COUNTER_MAX ? 'exhausted' : undefined;
   }
 
@@ -137,17 +140,4 @@ export class OrderedEncoder implements AppendPath {
     this.#scratch ??= new Uint8Array(SCRATCH_BYTES);
     return this.#scratch.subarray(0, bytes);
   }
-}
-
-/** The frame that stands in the lane for a jumbo, all but its sequence: the jumbo's header, and one record. */
-function encodeReference(reference: Uint8Array, whole: Uint8Array, jumboId: number): void {
-  const { at: header } = FRAME_HEADER;
-  const { at: record } = RECORD_HEADER;
-  reference.fill(0);
-  reference.set(whole.subarray(0, FRAME_HEADER.bytes));
-  const view = new DataView(reference.buffer, reference.byteOffset, reference.length);
-  view.setUint32(header.frameBytes, reference.length, true);
-  view.setUint32(header.kind, FRAME_KIND.jumboReference, true);
-  view.setUint32(FRAME_HEADER.bytes + record.kind, RECORD_KIND.jumboReference, true);
-  view.setBigUint64(FRAME_HEADER.bytes + record.number, BigInt(jumboId), true);
 }

@@ -12,7 +12,7 @@ import { FALLBACKS, type Fallback, MODE, modeOf } from './mode.js';
 import { PINS_BYTES, Pins } from './pins.js';
 
 /** Version of the shared-memory layout, in the handle: both sides must run the same code. */
-export const MEMORY_VERSION = 4;
+export const MEMORY_VERSION = 5;
 
 /** States of an open log. Only the flusher changes them, except to `failed` when the flusher itself has died. */
 export const STATE = { running: 1, stalled: 2, closing: 3, closed: 4, failed: 5 } as const;
@@ -89,6 +89,8 @@ export const COUNTERS = [
   'jumbos',
   'stalls',
   'writersReaped',
+  'shadowClean',
+  'shadowDiverged',
 ] as const;
 export type CounterName = (typeof COUNTERS)[number];
 
@@ -204,7 +206,7 @@ export class Control {
 
   /** The mode in force. */
   get mode(): Mode {
-    return modeOf(this.#mode.load());
+    return modeOf(this.modeCode());
   }
 
   /** Changed by the owner before the log runs, by the flusher afterwards. */
@@ -222,9 +224,9 @@ export class Control {
     this.#fallback.store(FALLBACKS.indexOf(fallback));
   }
 
-  /** Whether commits go through the one lane of conservative mode. */
-  isOrdered(): boolean {
-    return this.#mode.load() === MODE.conservative;
+  /** The code of the mode in force, one of {@link MODE}: what appends look at. */
+  modeCode(): number {
+    return this.#mode.load();
   }
 
   /** Whether nothing will be written any more. */

@@ -4,7 +4,7 @@
 import type { Mode } from '../settings.js';
 
 /** Codes of the modes; zero means "never written". */
-export const MODE = { auto: 1, conservative: 2 } as const satisfies Record<Mode, number>;
+export const MODE = { auto: 1, conservative: 2, shadow_compare: 3 } as const satisfies Record<Mode, number>;
 
 /** The mode of a code. */
 export function modeOf(code: number): Mode {

@@ -18,6 +18,7 @@ import type { Control } from '../epoch/control.js';
 import type { Histogram } from '../observe/histogram.js';
 import { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario } from '../observe/trace.js';
+import type { Verdicts } from '../shadow/shadow-compare.js';
 import { DecisionBoard } from './decision-board.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
@@ -79,8 +80,8 @@ export class Controller implements Steering, FlushObserver {
     this.#parts.observer.sealed(epoch, why);
   }
 
-  written(epoch: SealedEpoch, segmentBytes: number): void {
-    this.#parts.observer.written(epoch, segmentBytes);
+  written(epoch: SealedEpoch, segmentBytes: number, verdicts: Verdicts): void {
+    this.#parts.observer.written(epoch, segmentBytes, verdicts);
     this.look(monotonicMs());
   }
 

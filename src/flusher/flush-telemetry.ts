@@ -7,10 +7,14 @@ import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
 import type { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
+import type { Verdicts } from '../shadow/shadow-compare.js';
 import { EpochCounts } from './epoch-counts.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
 import type { FlusherNotice } from './messages.js';
+
+/** Records that are kept for who asks what was done last. */
+const RECENT_RECORDS = 64;
 
 /** A log file that went into the archive. */
 export interface ArchivedFile {
@@ -28,7 +32,9 @@ export class FlushTelemetry implements FlushObserver {
   readonly #telemetry: Telemetry;
   readonly #traceId: string;
   readonly #post: (records: readonly TraceRecord[]) => void;
+  readonly #isKept: () => boolean;
   readonly #records: TraceRecord[] = [];
+  readonly #recent: TraceRecord[] = [];
   /** The last seal: an epoch is written before the next one is sealed. */
   #sealed: { readonly atMs: number; readonly why: FlushingScenario } = { atMs: 0, why: 'tick' };
   /** The first commit that no sync has covered yet. */
@@ -37,6 +43,7 @@ export class FlushTelemetry implements FlushObserver {
   /**
    * @param nextSeq - the first commit of this opening
    * @param post - takes the records to the owner
+   * @param isKept - whether somebody may ask for what was done last
    */
   constructor(
     control: Control,
@@ -44,6 +51,7 @@ export class FlushTelemetry implements FlushObserver {
     traceId: string,
     nextSeq: number,
     post: (records: readonly TraceRecord[]) => void,
+    isKept: () => boolean = () => false,
   ) {
     this.#control = control;
     this.#counts = new EpochCounts(control);
@@ -51,21 +59,33 @@ export class FlushTelemetry implements FlushObserver {
     this.#traceId = traceId;
     this.#unsyncedSeq = nextSeq;
     this.#post = post;
+    this.#isKept = isKept;
+  }
+
+  /** What was done last. */
+  recent(): readonly TraceRecord[] {
+    return this.#recent;
   }
 
   sealed(epoch: SealedEpoch, why: FlushingScenario): void {
     this.#sealed = { atMs: monotonicMs(), why };
-    if (this.#telemetry.isTraced)
-      this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch, this.#control) });
+    if (this.#isWanted) this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch, this.#control) });
   }
 
-  written(epoch: SealedEpoch, bytes: number): void {
-    this.#counts.written(epoch, bytes);
+  written(epoch: SealedEpoch, bytes: number, verdicts: Verdicts): void {
+    this.#counts.written(epoch, bytes, verdicts);
     const { atMs, why } = this.#sealed;
     const tookMs = monotonicMs() - atMs;
     this.#telemetry.sealToWrite.add(tookMs);
-    if (this.#telemetry.isTraced)
-      this.#trace({ component: 'flush', scenario: why, tookMs, ...contentsOf(epoch, this.#control), bytes });
+    if (this.#isWanted)
+      this.#trace({
+        component: 'flush',
+        scenario: why,
+        tookMs,
+        ...contentsOf(epoch, this.#control),
+        bytes,
+        ...verdictOf(verdicts),
+      });
   }
 
   /** A sync returned that covers everything up to `epoch` and below `endSeq`. */
@@ -73,24 +93,22 @@ export class FlushTelemetry implements FlushObserver {
     this.#telemetry.sync.add(tookMs);
     const firstSeq = this.#unsyncedSeq;
     this.#unsyncedSeq = endSeq;
-    if (this.#telemetry.isTraced) this.#trace({ component: 'sync', tookMs, epoch, firstSeq, endSeq });
+    if (this.#isWanted) this.#trace({ component: 'sync', tookMs, epoch, firstSeq, endSeq });
   }
 
   /** A checkpoint record that covers everything below `endSeq` is durable. */
   checkpointed(tookMs: number, endSeq: number, checkpointEpoch: number): void {
-    if (this.#telemetry.isTraced)
-      this.#trace({ component: 'checkpoint', scenario: 'record', tookMs, endSeq, checkpointEpoch });
+    if (this.#isWanted) this.#trace({ component: 'checkpoint', scenario: 'record', tookMs, endSeq, checkpointEpoch });
   }
 
   /** A log file is in the archive, with every commit below `endSeq` that it has. */
   archived(tookMs: number, { fileNumber, endSeq }: ArchivedFile): void {
-    if (this.#telemetry.isTraced)
-      this.#trace({ component: 'archive', scenario: 'archived', tookMs, fileNumber, endSeq });
+    if (this.#isWanted) this.#trace({ component: 'archive', scenario: 'archived', tookMs, fileNumber, endSeq });
   }
 
   /** The owner is about to be told: what of the archive is in the trace, too. */
   telling(notice: FlusherNotice): void {
-    if (!this.#telemetry.isTraced) return;
+    if (!this.#isWanted) return;
     if (notice.kind === 'archiveResumed') this.#trace({ component: 'archive', scenario: 'resumed' });
     if (notice.kind !== 'archiveFailing') return;
     const { code, message } = notice.error;
@@ -99,7 +117,7 @@ export class FlushTelemetry implements FlushObserver {
 
   /** The controller decided. */
   decided({ record, tuning: { gather, gatherUs, lanes, flushes } }: Decision): void {
-    if (!this.#telemetry.isTraced) return;
+    if (!this.#isWanted) return;
     const { number, fault, ...decision } = record;
     const tuning = { gather, gatherUs, lanes, flushes };
     const reason = fault === undefined ? {} : { fallback: 'controller_evidence_lost', message: fault };
@@ -111,10 +129,26 @@ export class FlushTelemetry implements FlushObserver {
     if (this.#records.length > 0) this.#post(this.#records.splice(0));
   }
 
-  #trace(record: Traced): void {
-    if (this.#records.length === 0) queueMicrotask(() => this.post());
-    this.#records.push({ traceId: this.#traceId, timeMs: wallClockMs(), ...record });
+  get #isWanted(): boolean {
+    return this.#telemetry.isTraced || this.#isKept();
   }
+
+  #trace(fields: Traced): void {
+    const record = { traceId: this.#traceId, timeMs: wallClockMs(), ...fields };
+    if (this.#isKept()) {
+      this.#recent.push(record);
+      if (this.#recent.length > RECENT_RECORDS) this.#recent.shift();
+    }
+    if (!this.#telemetry.isTraced) return;
+    if (this.#records.length === 0) queueMicrotask(() => this.post());
+    this.#records.push(record);
+  }
+}
+
+/** Of all commits of an epoch together: one that diverged says more than those that are clean. */
+function verdictOf({ clean, diverged }: Verdicts) {
+  const verdict = diverged > 0 ? 'diverged' : clean > 0 ? 'clean' : 'not_run';
+  return { verdict, clean, diverged } as const;
 }
 
 function contentsOf({ certificate, cuts }: SealedEpoch, { mode, fallback }: Control) {

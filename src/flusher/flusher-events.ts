@@ -2,6 +2,7 @@
 
 import type { WalError } from '../base/errors.js';
 import type { FlushingScenario } from '../observe/trace.js';
+import type { Verdicts } from '../shadow/shadow-compare.js';
 import type { SealedEpoch } from './lanes.js';
 
 /** What the flusher tells its host. */
@@ -21,6 +22,6 @@ export interface FlusherEvents {
 export interface FlushObserver {
   /** An epoch was cut out of the lanes, and why now. */
   sealed(epoch: SealedEpoch, why: FlushingScenario): void;
-  /** Its segment, of so many bytes, was handed to the operating system. */
-  written(epoch: SealedEpoch, segmentBytes: number): void;
+  /** Its segment, of so many bytes, was handed to the operating system, and its proven commits compared. */
+  written(epoch: SealedEpoch, segmentBytes: number, verdicts: Verdicts): void;
 }

@@ -9,6 +9,7 @@ import type { LogPosition } from '../log/codec.js';
 import type { LogWriter } from '../log/log-writer.js';
 import type { FlushingScenario } from '../observe/trace.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment, SegmentScratch } from '../segment/segment-writer.js';
+import { NO_VERDICTS } from '../shadow/shadow-compare.js';
 import { FlushRequests, type FlushResult } from './flush-requests.js';
 import type { FlusherEvents, FlushObserver } from './flusher-events.js';
 import { Gathering } from './gathering.js';
@@ -240,10 +241,14 @@ export class Flusher {
     const { sealed, segment } = this.#pending;
     // The log does not leave a file that is being synced.
     if (this.#syncs.isUnderWay && this.#log.needsNewFile(segment.segmentBytes)) return;
-    this.#log.append(segment);
+    let verdicts = NO_VERDICTS;
+    // M5: before any mark moves, and before the lanes let go of what it is compared with.
+    this.#log.append(segment, (written) => {
+      verdicts = this.#lanes.compare(sealed, written);
+    });
     this.#pending = undefined;
     this.#lanes.release(sealed);
-    this.#observer.written(sealed, segment.segmentBytes);
+    this.#observer.written(sealed, segment.segmentBytes, verdicts);
     this.#control.writtenSeq.store(segment.endSeq - 1);
     if (this.#settings.fsync === 'off') this.#moveDurable(this.#log.position);
     else this.#syncs.wrote(segment.segmentBytes, nowMs);

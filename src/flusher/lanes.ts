@@ -8,8 +8,12 @@ import type { Control } from '../epoch/control.js';
 import { type DeadGuard, EpochTally, readSealBounds } from '../epoch/sealing.js';
 import { GUARD_IDLE, type Lane } from '../lane/lane.js';
 import { type CutVisitor, cutLane, type LaneCut } from '../lane/lane-reader.js';
+import type { Jumbo } from '../lane/lane-writer.js';
+import { clearProof } from '../lane/proofs.js';
+import type { WrittenSegment } from '../log/log-writer.js';
 import type { Certificate } from '../segment/codec.js';
 import { CERTIFICATE_FLAG } from '../segment/layout.js';
+import { NO_VERDICTS, type ShadowCompare, type Verdicts } from '../shadow/shadow-compare.js';
 
 /** The id with which the flusher takes over locks; writers start at 2. */
 export const FLUSHER_ID = 1;
@@ -20,11 +24,11 @@ export interface SealedEpoch {
   readonly cuts: readonly LaneCut[];
 }
 
-/** The buffer of a jumbo, until it is written. */
-export interface HeldJumbo {
-  readonly frame: SharedArrayBuffer;
-  readonly writerId: number;
-}
+/** The buffers of a jumbo, until it is written. */
+export type HeldJumbo = Pick<Jumbo, 'frame' | 'proof'> & { readonly writerId: number };
+
+/** Holds commits against their proofs, if there are any. */
+export type Shadow = Pick<ShadowCompare, 'checkLane' | 'checkWritten'>;
 
 /** All lanes of one open log, as the flusher sees them. */
 export class FlusherLanes {
@@ -32,20 +36,22 @@ export class FlusherLanes {
   readonly #lanes: readonly Lane[];
   readonly #jumbos = new Map<number, HeldJumbo>();
   readonly #receiveJumbos: () => void;
+  readonly #shadow: Shadow | undefined;
   readonly #tally = new EpochTally();
   /** Cutting an epoch feeds the tally. */
   readonly #visitor: CutVisitor = {
     frame: (commitSeq, headerCrc, pageCount) => this.#tally.frame(commitSeq, headerCrc, pageCount),
     size: (commitSeq, space, pages) => this.#tally.size(commitSeq, space, pages),
-    jumbo: (jumboId) => this.#jumbo(jumboId),
+    jumbo: (jumboId) => this.jumbo(jumboId).frame,
   };
   #deadGuards: readonly DeadGuard[] = [];
 
   /** @param receiveJumbos - takes in what writers have posted so far, by calling {@link holdJumbo} */
-  constructor(control: Control, lanes: readonly Lane[], receiveJumbos: () => void) {
+  constructor(control: Control, lanes: readonly Lane[], receiveJumbos: () => void, shadow?: Shadow) {
     this.#control = control;
     this.#lanes = lanes;
     this.#receiveJumbos = receiveJumbos;
+    this.#shadow = shadow;
   }
 
   holdJumbo(jumboId: number, jumbo: HeldJumbo): void {
@@ -77,9 +83,11 @@ export class FlusherLanes {
     if (bounds === undefined) return undefined;
     const tally = this.#tally;
     tally.reset();
-    const all = this.#lanes.map((lane, index) =>
-      cutLane(lane, bounds.tails[index] as number, bounds.endSeq, this.#visitor),
-    );
+    const { tails, endSeq } = bounds;
+    this.#lanes.forEach((lane, index) => {
+      this.#shadow?.checkLane(lane, tails[index] as number, firstSeq, endSeq);
+    });
+    const all = this.#lanes.map((lane, index) => cutLane(lane, tails[index] as number, endSeq, this.#visitor));
     const cuts = all.filter(({ frameCount }) => frameCount > 0);
     // Read last: a writer reaped after the tails were read may still be seen, one before it must be (I5).
     const { voids, deadGuards } = tally.voids(bounds, this.#deadGuards);
@@ -89,7 +97,7 @@ export class FlusherLanes {
       flags: this.#control.fallback === 'none' ? 0 : CERTIFICATE_FLAG.fallback,
       epoch,
       firstSeq: bounds.firstSeq,
-      endSeq: bounds.endSeq,
+      endSeq,
       frameCount: tally.frameCount,
       pageCount: tally.pageCount,
       framesDigest: tally.framesDigest(),
@@ -98,6 +106,11 @@ export class FlusherLanes {
       sizes: tally.sizes(),
     };
     return { certificate, cuts };
+  }
+
+  /** Holds what was written of an epoch against its proofs. */
+  compare({ certificate, cuts }: SealedEpoch, written: WrittenSegment): Verdicts {
+    return this.#shadow?.checkWritten(cuts, certificate.firstSeq, written) ?? NO_VERDICTS;
   }
 
   /** Lets the space of a written epoch go, and the dead guards that it has passed. */
@@ -138,6 +151,8 @@ export class FlusherLanes {
       // I6: noted before the guard goes, so that no seal sees neither.
       if (guard !== GUARD_IDLE) this.#noteDeadGuard({ first: guard, end: this.#control.commitSeqNext.load() });
       this.#repairSizes(lane, guard);
+      // M4: what it completed and did not publish is no proof of what comes there next.
+      clearProof(lane, lane.tail.load());
       lane.guard.store(GUARD_IDLE);
       lane.jumboClaimed.store(lane.jumboReleased.load() + this.#publishedJumboBytes(lane));
       lane.lock.release(FLUSHER_ID);
@@ -156,15 +171,16 @@ export class FlusherLanes {
       size: (commitSeq, space, pages) => {
         if (commitSeq >= guard) this.#control.setSizePages(space, pages);
       },
-      jumbo: (jumboId) => this.#jumbo(jumboId),
+      jumbo: (jumboId) => this.jumbo(jumboId).frame,
     });
   }
 
-  #jumbo(jumboId: number): SharedArrayBuffer {
+  /** What a writer has posted of a jumbo whose reference it has published. */
+  jumbo(jumboId: number): HeldJumbo {
     // Posted before its reference was published, so it has arrived once the ports are read.
     if (!this.#jumbos.has(jumboId)) this.#receiveJumbos();
     const held = this.#jumbos.get(jumboId);
-    if (held !== undefined) return held.frame;
+    if (held !== undefined) return held;
     throw new WalError('ERR_WAL_INVARIANT', 'A jumbo commit was published but its bytes never arrived.', { jumboId });
   }
 
@@ -173,7 +189,7 @@ export class FlusherLanes {
     const ids: number[] = [];
     const jumbo = (jumboId: number): SharedArrayBuffer => {
       ids.push(jumboId);
-      return this.#jumbo(jumboId);
+      return this.jumbo(jumboId).frame;
     };
     cutLane(lane, tail, Number.MAX_SAFE_INTEGER, { frame: () => undefined, size: () => undefined, jumbo });
     return ids;
@@ -181,7 +197,7 @@ export class FlusherLanes {
 
   #publishedJumboBytes(lane: Lane): number {
     const ids = this.#references(lane, lane.tail.load());
-    return ids.reduce((sum, jumboId) => sum + this.#jumbo(jumboId).byteLength, 0);
+    return ids.reduce((sum, jumboId) => sum + this.jumbo(jumboId).frame.byteLength, 0);
   }
 
   #forgetJumbos(lane: Lane, end: number): void {

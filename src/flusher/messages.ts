@@ -3,6 +3,7 @@
 
 import type { WireError } from '../base/errors.js';
 import type { Fallback, FallbackReason } from '../epoch/mode.js';
+import type { Jumbo } from '../lane/lane-writer.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
 import type { LogStart } from '../log/log-writer.js';
 import type { TraceRecord } from '../observe/trace.js';
@@ -37,6 +38,8 @@ export interface FlusherStart {
     readonly spareFilesMax: number;
     readonly syncMethod: SyncMethod;
     readonly mode: Mode;
+    readonly shadowComparePerMille: number;
+    readonly shadowDirect: boolean;
   };
   /** Why the log was left conservative by an earlier opening, or is by this one. */
   readonly latched: Fallback;
@@ -103,5 +106,5 @@ export interface WriterWelcome {
 
 /** What a writer sends to the flusher. */
 export type WriterMessage =
-  | { readonly kind: 'jumbo'; readonly jumboId: number; readonly frame: SharedArrayBuffer }
+  | (Jumbo & { readonly kind: 'jumbo' })
   | { readonly kind: 'dropJumbo'; readonly jumboId: number };

@@ -8,6 +8,7 @@ import type { Control } from '../epoch/control.js';
 import { GAP_LAW } from '../epoch/sealing.js';
 import type { Lane } from '../lane/lane.js';
 import type { FlushingScenario } from '../observe/trace.js';
+import type { Verdicts } from '../shadow/shadow-compare.js';
 import type { Directory } from '../storage/directory.js';
 import type { FlushTelemetry } from './flush-telemetry.js';
 import type { FlushObserver } from './flusher-events.js';
@@ -28,8 +29,9 @@ export class ModeWatch implements FlushObserver {
     telemetry: FlushTelemetry,
     tell: (notice: FlusherNotice) => void,
   ) {
-    const asked = { asked: settings.mode, latched, sync: settings.fsync !== 'off' };
-    this.modes = new ModeControl(control, lanes, directory, asked, (latch) => tell({ kind: 'fallback', ...latch }));
+    const { mode: asked, shadowComparePerMille: perMille, fsync } = settings;
+    const start = { asked, perMille, latched, sync: fsync !== 'off' };
+    this.modes = new ModeControl(control, lanes, directory, start, (latch) => tell({ kind: 'fallback', ...latch }));
     this.#telemetry = telemetry;
     this.#tell = tell;
   }
@@ -39,8 +41,8 @@ export class ModeWatch implements FlushObserver {
     this.modes.sealed();
   }
 
-  written(epoch: SealedEpoch, segmentBytes: number): void {
-    this.#telemetry.written(epoch, segmentBytes);
+  written(epoch: SealedEpoch, segmentBytes: number, verdicts: Verdicts): void {
+    this.#telemetry.written(epoch, segmentBytes, verdicts);
   }
 
   /** What a controller cannot have seen is no evidence to go on by: neither for it nor for the log. */

@@ -14,13 +14,14 @@ import { encodeJumboReference, encodeRecords } from '../record/codec.js';
 import type { CheckedCommit } from '../record/commit.js';
 import { alignUp, RECORD_HEADER } from '../record/layout.js';
 import { advance, bytesBetween, GUARD_IDLE, type Lane } from './lane.js';
+import { ProofWriter } from './proofs.js';
 
 /** What an append needs of the rest of the log; the epoch folder's control block provides it. */
 export interface SequenceSource {
   readonly commitSeqNext: { load(): number; increment(): number };
   isOpen(): boolean;
-  /** Whether commits go another way now, in order through one lane. */
-  isOrdered(): boolean;
+  /** The mode in force: who prepared an append for another one goes the other way. */
+  modeCode(): number;
   setSizePages(space: number, pages: number): void;
 }
 
@@ -28,6 +29,8 @@ export interface SequenceSource {
 export interface Jumbo {
   readonly jumboId: number;
   readonly frame: SharedArrayBuffer;
+  /** The same as the proof path has it, where that is asked for. */
+  readonly proof?: SharedArrayBuffer | undefined;
 }
 
 /**
@@ -42,6 +45,8 @@ interface LaidFrame {
   readonly start: number;
   readonly frameBytes: number;
   readonly payloadCrc: number;
+  /** Whether a proof was laid beside it. */
+  readonly isProven: boolean;
 }
 
 /** Why an append did not happen; nothing was written. `switched`: the log has another mode now. */
@@ -61,17 +66,30 @@ export class LaneWriter {
   readonly #writerId: number;
   readonly #sequences: SequenceSource;
   readonly #frameSeed: number;
+  readonly #modeCode: number;
+  readonly #proofs: ProofWriter | undefined;
 
   /**
    * @param writerId - unique for the life of the open log, never 0
    * @param frameSeed - seed of the frame header checksums of this incarnation
+   * @param modeCode - the mode that this is the way of
+   * @param provenPerMille - so many of each thousand commits get a proof
    */
-  constructor(lane: Lane, writerId: number, sequences: SequenceSource, frameSeed: number) {
+  constructor(
+    lane: Lane,
+    writerId: number,
+    sequences: SequenceSource,
+    frameSeed: number,
+    modeCode: number,
+    provenPerMille = 0,
+  ) {
     assert(writerId > 0, 'writer ids start at 1');
     this.lane = lane;
     this.#writerId = writerId;
     this.#sequences = sequences;
     this.#frameSeed = frameSeed;
+    this.#modeCode = modeCode;
+    this.#proofs = provenPerMille > 0 ? new ProofWriter(lane, frameSeed, provenPerMille) : undefined;
   }
 
   /** Whether a commit of this size goes through a lane of this size only as a jumbo. */
@@ -124,7 +142,10 @@ export class LaneWriter {
     const frame = allocate(frameBytes);
     // New memory is zero, so the padding behind the records is too.
     encodeRecords(ByteRing.flat(new Uint8Array(frame)), FRAME_HEADER.bytes, commit);
-    return { jumboId, frame };
+    if (this.#proofs?.isSampled() !== true) return { jumboId, frame };
+    const proof = allocate(frameBytes);
+    this.#proofs.encodeJumbo(commit, proof);
+    return { jumboId, frame, proof };
   }
 
   /**
@@ -137,7 +158,7 @@ export class LaneWriter {
    */
   tryAppendJumbo(
     commit: CheckedCommit,
-    { jumboId, frame }: Jumbo,
+    { jumboId, frame, proof }: Jumbo,
     lockTimeoutMs: number,
     admit: (bytes: number) => boolean,
   ): number | Refusal {
@@ -155,6 +176,7 @@ export class LaneWriter {
         encodeFrameHeader(flat, 0, real, this.#frameSeed);
         const reference = { ...real, frameBytes: REFERENCE_BYTES, kind: FRAME_KIND.jumboReference, payloadCrc: 0 };
         encodeFrameHeader(ring, start, reference, this.#frameSeed);
+        if (proof !== undefined) this.#proofs?.completeJumbo(proof, jumboId, start, commitSeq);
         return advance(start, REFERENCE_BYTES);
       };
       return this.#guarded(() => this.#take(commit, complete));
@@ -181,13 +203,15 @@ export class LaneWriter {
   }
 
   /** Writes a commit's bytes, all but the header, where nobody looks yet. */
-  #layDown(commit: CheckedCommit, start: number, frameBytes: number): LaidFrame {
+  #layDown(commit: CheckedCommit, start: number, frameBytes: number, ahead = 0): LaidFrame {
     const { ring } = this.lane;
     const payloadStart = advance(start, FRAME_HEADER.bytes);
     const end = encodeRecords(ring, payloadStart, commit);
     ring.zero(end, frameBytes - bytesBetween(start, end));
     const payloadCrc = ring.crc(payloadStart, frameBytes - FRAME_HEADER.bytes);
-    return { commit, start, frameBytes, payloadCrc };
+    const isProven = this.#proofs?.isSampled(ahead) === true;
+    if (isProven) this.#proofs?.lay(commit, start, frameBytes);
+    return { commit, start, frameBytes, payloadCrc, isProven };
   }
 
   /** The same for as many as fit, one behind the other. */
@@ -198,7 +222,7 @@ export class LaneWriter {
       const frameBytes = frameBytesFor(commit.recordsBytes);
       if (used + frameBytes > free) break;
       try {
-        frames.push(this.#layDown(commit, advance(start, used), frameBytes));
+        frames.push(this.#layDown(commit, advance(start, used), frameBytes, frames.length));
       } catch (error) {
         // Nothing of it is published; the first of a run tells what is wrong with it, and with nobody else.
         if (frames.length === 0) throw error;
@@ -223,7 +247,7 @@ export class LaneWriter {
       return 'closed';
     }
     // M1: the mode likewise, so that a switch, which waits for guards, knows when nobody is on the old path.
-    if (sequences.isOrdered()) {
+    if (sequences.modeCode() !== this.#modeCode) {
       guard.store(GUARD_IDLE);
       return 'switched';
     }
@@ -237,11 +261,12 @@ export class LaneWriter {
   }
 
   /** Takes the sequence of a frame and publishes it. */
-  #publish({ commit, start, frameBytes, payloadCrc }: LaidFrame): number {
+  #publish({ commit, start, frameBytes, payloadCrc, isProven }: LaidFrame): number {
     const { ring, index } = this.lane;
     return this.#take(commit, (commitSeq) => {
       const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
       encodeFrameHeader(ring, start, header, this.#frameSeed);
+      if (isProven) this.#proofs?.complete(start, commitSeq);
       return advance(start, frameBytes);
     });
   }
@@ -252,6 +277,7 @@ export class LaneWriter {
     const end = complete(commitSeq);
     // I2: publishes. The bytes above are visible to whoever observes this position; before it nothing is.
     this.lane.tail.store(end);
+    this.#proofs?.entered();
     for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);
     return commitSeq;
   }

@@ -27,11 +27,21 @@ export const LANE_BYTES_MAX = 2 ** 30;
 /** Value of `guard` while no commit is between taking its sequence and being published. Sequences start at 1. */
 export const GUARD_IDLE = 0;
 
+/** Shared memory that a lane of `laneBytes` takes: its words, its ring, and as much for proofs. */
+export function laneMemoryBytes(laneBytes: number): number {
+  return RING_OFFSET + 2 * laneBytes;
+}
+
 /** The shared words and the ring of one lane. */
 export class Lane {
   readonly index: number;
   readonly buffer: SharedArrayBuffer;
   readonly ring: ByteRing;
+  /**
+   * As long as the ring. At the position of a frame: what the proof path made of its commit, where that is asked for.
+   * Owned as the ring is; proofs.ts knows what of it counts. Memory that nobody touches takes none.
+   */
+  readonly proofs: ByteRing;
   /** Position of the first byte not yet written out. Written by the flusher. */
   readonly head: Word32;
   /** Position behind the last published frame. Written by whoever holds the lock; its store publishes (I2). */
@@ -50,7 +60,9 @@ export class Lane {
   constructor(index: number, buffer: SharedArrayBuffer, ops: AtomicOps = atomics) {
     this.index = index;
     this.buffer = buffer;
-    this.ring = ByteRing.wrapping(new Uint8Array(buffer, RING_OFFSET));
+    const ringBytes = (buffer.byteLength - RING_OFFSET) / 2;
+    this.ring = ByteRing.wrapping(new Uint8Array(buffer, RING_OFFSET, ringBytes));
+    this.proofs = ByteRing.wrapping(new Uint8Array(buffer, RING_OFFSET + ringBytes));
     this.head = new Word32(ops, buffer, LINE.head);
     this.tail = new Word32(ops, buffer, LINE.tail);
     this.guard = new Word64(ops, buffer, LINE.guard);
@@ -62,7 +74,7 @@ export class Lane {
   /** A new, empty lane of `laneBytes` bytes, a power of two. */
   static create(index: number, laneBytes: number, ops: AtomicOps = atomics): Lane {
     assert(laneBytes >= LANE_BYTES_MIN && laneBytes <= LANE_BYTES_MAX, 'a lane is within its bounds');
-    return new Lane(index, new SharedArrayBuffer(RING_OFFSET + laneBytes), ops);
+    return new Lane(index, new SharedArrayBuffer(laneMemoryBytes(laneBytes)), ops);
   }
 
   /** Capacity in bytes. */

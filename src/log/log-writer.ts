@@ -9,7 +9,8 @@ import { WalError } from '../base/errors.js';
 import type { Directory, LogFile } from '../storage/directory.js';
 import { encodeFileHeader, type LogPosition } from './codec.js';
 import { FILE_FLAG, FILE_HEADER_BYTES } from './layout.js';
-import { logFileName, UNFINISHED_SUFFIX } from './names.js';
+import { logFileName } from './names.js';
+import { startLogFile } from './new-log-file.js';
 import type { SparePool } from './spare-pool.js';
 
 /** Where and behind what a segment will stand; what its header needs to know. */
@@ -32,6 +33,15 @@ export interface SegmentDraft {
   readonly endSeq: number;
   /** Builds the header; frames and certificate are there already. */
   encode(place: SegmentPlace): { pieces: Uint8Array[]; headerCrc: number; certificateCrc: number };
+}
+
+/** A segment that was written and that nothing goes by yet. */
+export interface WrittenSegment {
+  /** The log file, and where in it. */
+  readonly name: string;
+  readonly offset: number;
+  /** Writes it once more. */
+  again(): void;
 }
 
 /** One log file that is not the current one. */
@@ -185,15 +195,18 @@ export class LogWriter {
   /**
    * Writes one segment, in a new file if the present one has no room left.
    *
+   * @param check - looks at what was written before the log goes on behind it
    * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_LOG_FULL (may be tried again), ERR_WAL_EXHAUSTED (nothing was
-   *   written), ERR_WAL_IO
+   *   written), ERR_WAL_IO; what `check` throws
    */
-  append(draft: SegmentDraft): void {
+  append(draft: SegmentDraft, check?: (written: WrittenSegment) => void): void {
     const { segmentBytes } = draft;
     if (draft.epoch > Number.MAX_SAFE_INTEGER) throw exhausted('epoch', { epoch: this.#position.epoch });
     if (this.needsNewFile(segmentBytes)) this.#rotate(segmentBytes);
     const { pieces, headerCrc, certificateCrc } = draft.encode(this.#place());
-    this.#file.write(pieces, this.#offset);
+    const again = (): void => this.#file.write(pieces, this.#offset);
+    again();
+    check?.({ name: logFileName(this.#fileNumber), offset: this.#offset, again });
     this.#offset += segmentBytes;
     this.#hasUnsynced = true;
     this.#position = { epoch: draft.epoch, nextSeq: draft.endSeq, headerCrc, certificateCrc };
@@ -349,35 +362,11 @@ export class LogWriter {
     throw new WalError('ERR_WAL_LOG_FULL', `The log has reached its ${this.#maxLogBytes} bytes.`, details);
   }
 
-  /**
-   * Makes the next log file: header first, then its final name, so that a file with that name has its header. A spare
-   * is renamed once: of two renames the second alone may become durable (A4), and the file then has two names.
-   */
+  /** The next log file, with its header and its name. */
   #startFile(fileNumber: number, fileBytes: number, spare: string | undefined): LogFile {
-    const name = logFileName(fileNumber);
-    const unfinished = spare ?? `${name}${UNFINISHED_SUFFIX}`;
-    if (spare === undefined) this.#removeLeftover(unfinished);
-    const file = this.#directory.open(unfinished, spare === undefined ? 'create' : 'write');
-    try {
-      file.write([this.#header(fileNumber, fileBytes, spare !== undefined)], 0);
-      if (this.#sync) file.sync();
-      this.#directory.rename(unfinished, name);
-      if (this.#sync) {
-        // A4: no commit in the new file is acknowledged before its name is durable.
-        this.#directory.sync();
-        this.#events.directorySynced();
-      }
-      return file;
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  }
-
-  #header(fileNumber: number, fileBytes: number, isRecycled: boolean): Uint8Array {
     const { logId, incarnation, pageBytes } = this.#start;
-    return encodeFileHeader({
-      flags: isRecycled ? FILE_FLAG.recycled : 0,
+    const header = encodeFileHeader({
+      flags: spare === undefined ? 0 : FILE_FLAG.recycled,
       incarnation,
       logId,
       fileNumber,
@@ -387,14 +376,8 @@ export class LogWriter {
       wallClockMs: wallClockMs(),
       fileBytes,
     });
-  }
-
-  /** A rotation that failed on a full disk left its unfinished file behind; the next attempt starts over. */
-  #removeLeftover(name: string): void {
-    try {
-      this.#directory.remove(name);
-    } catch (error) {
-      if (!(error instanceof WalError && error.code === 'ERR_WAL_NOT_FOUND')) throw error;
-    }
+    const file = startLogFile(this.#directory, logFileName(fileNumber), header, spare, this.#sync);
+    if (this.#sync) this.#events.directorySynced();
+    return file;
   }
 }

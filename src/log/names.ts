@@ -17,6 +17,9 @@ export const STATE_NAMES = ['state-0', 'state-1'] as const;
 /** Why the log is conservative, until somebody resumes it; not there otherwise. */
 export const LATCH_NAME = 'fallback';
 
+/** `evidence-0000000000000001.json`, with `.frame`, `.proof` and `.lane` beside it: of one commit. */
+const EVIDENCE = /^evidence-[0-9a-f]{16}\.(json|frame|proof|lane)$/;
+
 /** The file whose lock excludes a second opener; it is never removed. */
 export const LOCK_NAME = 'lock';
 
@@ -49,4 +52,14 @@ export function spareFileName(index: number): string {
 export function parseSpareFileName(name: string): number | undefined {
   const digits = SPARE_FILE.exec(name)?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
+}
+
+/** What the names of the evidence about a commit begin with. */
+export function evidenceName(commitSeq: number): string {
+  return `evidence-${commitSeq.toString(16).padStart(16, '0')}`;
+}
+
+/** Whether a file is evidence of a divergence. */
+export function isEvidenceName(name: string): boolean {
+  return EVIDENCE.test(name);
 }

@@ -76,6 +76,12 @@ export interface TraceRecord {
   /** Mode in force when the flusher made the record, and why it is conservative; `none` when it is not. */
   readonly mode?: string;
   readonly fallback?: string;
+  /**
+   * What shadow compare says of the epoch, and of how many of its commits; the rest was not compared.
+   */
+  readonly verdict?: 'not_run' | 'clean' | 'diverged';
+  readonly clean?: number;
+  readonly diverged?: number;
   /** Which decision, and whose. */
   readonly decisionId?: string;
   readonly policyId?: string;

@@ -10,6 +10,7 @@ import { decodeFileHeader, encodeFileHeader, type FileHeader } from '../log/code
 import { FILE_FLAG, FILE_HEADER_BYTES } from '../log/layout.js';
 import {
   CHECKPOINT_NAMES,
+  isEvidenceName,
   isUnfinishedName,
   LATCH_NAME,
   LOCK_NAME,
@@ -237,6 +238,7 @@ export function removeLog(dbPath: string): string[] {
     parseLogFileName(name) !== undefined ||
     parseSpareFileName(name) !== undefined ||
     isUnfinishedName(name) ||
+    isEvidenceName(name) ||
     /^[0-9a-f]{16}\.wal\.damaged-[0-9a-f]{8}$/.test(name);
   for (const name of directory.list().filter(isOurs).sort()) {
     directory.remove(name);

@@ -56,8 +56,11 @@ export interface LogFile {
   close(): void;
 }
 
-/** `create`: must not exist; `write`: must exist; `read`: must exist, never written. */
-export type OpenMode = 'create' | 'write' | 'read';
+/**
+ * `create`: must not exist; `write`: must exist; `read`: must exist, never written; `direct`: the same, and read past
+ * the page cache, if there is one: then only whole sectors, into memory that is aligned to 4 KiB.
+ */
+export type OpenMode = 'create' | 'write' | 'read' | 'direct';
 
 /** A flat directory of log files. Names come from numbers (log/names.ts), never from file contents. */
 export interface Directory {

@@ -56,7 +56,7 @@ export class MemoryDirectory implements Directory {
       if (this.#files === undefined) throw this.#error('ERR_WAL_NOT_FOUND', name, 'has no directory to be in');
       this.#files.set(name, new Contents());
     }
-    return new MemoryFile(this, name, this.#contentsOf(name), mode !== 'read');
+    return new MemoryFile(this, name, this.#contentsOf(name), mode === 'create' || mode === 'write');
   }
 
   rename(from: string, to: string): void {

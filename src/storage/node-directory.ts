@@ -32,6 +32,8 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   create: O_RDWR | O_CREAT | O_EXCL,
   write: O_RDWR,
   read: O_RDONLY,
+  // Without the flag no page cache is passed: who asks for it is refused first.
+  direct: O_RDONLY | (fs.constants.O_DIRECT ?? 0),
 };
 
 /** Settings of a {@link NodeDirectory}. */
@@ -93,8 +95,13 @@ export class NodeDirectory implements Directory {
 
   open(name: string, mode: OpenMode): LogFile {
     const path = this.#pathOf(name);
-    const isSynced = this.#syncMethod === 'dsync' && mode !== 'read';
-    const fd = openRegularFile(path, FLAGS[mode] | (isSynced ? fs.constants.O_DSYNC : 0));
+    if (mode === 'direct' && fs.constants.O_DIRECT === undefined)
+      throw invalidArgument('This system has no direct I/O; it is for Linux.', { path });
+    const isWritten = mode === 'create' || mode === 'write';
+    const fd = openRegularFile(
+      path,
+      FLAGS[mode] | (isWritten && this.#syncMethod === 'dsync' ? fs.constants.O_DSYNC : 0),
+    );
     return new NodeFile(path, fd, this.#syncMethod);
   }
 

@@ -189,7 +189,7 @@ export class SimulatedDirectory implements Directory {
       return mode === 'create' ? this.#create(name) : this.#find('open', name);
     });
     if (mode !== 'create') this.done.push(`open ${name}`);
-    return new SimulatedFile(this, name, inode, mode !== 'read');
+    return new SimulatedFile(this, name, inode, mode === 'create' || mode === 'write');
   }
 
   rename(from: string, to: string): void {

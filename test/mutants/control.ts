@@ -15,14 +15,14 @@ export const CONTROL_MUTANTS: readonly Mutant[] = [
   {
     name: 'M1: the parallel path does not look at the mode',
     file: 'src/lane/lane-writer.ts',
-    find: `if (sequences.isOrdered()) {`,
+    find: `if (sequences.modeCode() !== this.#modeCode) {`,
     replace: `if (seen < 0) {`,
     killedBy: OTHER_WAY,
   },
   {
     name: 'M1: the ordered path does not look at the mode',
     file: ENCODER,
-    find: `if (!this.#sequences.isOrdered()) return 'switched';`,
+    find: `if (this.#sequences.modeCode() !== MODE.conservative) return 'switched';`,
     replace: ``,
     killedBy: OTHER_WAY,
   },

@@ -92,7 +92,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
       return 'closed';
     }
     // M1: the mode likewise, so that a switch, which waits for guards, knows when nobody is on the old path.
-    if (sequences.isOrdered()) {
+    if (sequences.modeCode() !== this.#modeCode) {
       guard.store(GUARD_IDLE);
       return 'switched';
     }

@@ -3,6 +3,7 @@
 import type { Mutant } from '../support/mutation.js';
 
 const WRITER = 'src/log/log-writer.ts';
+const NEW_FILE = 'src/log/new-log-file.ts';
 const RECORD = 'src/log/checkpoint-record.ts';
 const POOL = 'src/log/spare-pool.ts';
 const WRITER_TEST = 'test/unit/log/log-writer.test.ts';
@@ -87,25 +88,24 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'names the next file before its header is synced',
-    file: WRITER,
-    find: `      if (this.#sync) file.sync();
-      this.#directory.rename(unfinished, name);`,
-    replace: `      this.#directory.rename(unfinished, name);
-      if (this.#sync) file.sync();`,
+    file: NEW_FILE,
+    find: `    if (sync) file.sync();
+    directory.rename(unfinished, name);`,
+    replace: `    directory.rename(unfinished, name);
+    if (sync) file.sync();`,
     killedBy: ROTATION,
   },
   {
     name: 'skips the directory sync of a rotation',
-    file: WRITER,
-    find: `        this.#directory.sync();
-        this.#events.directorySynced();`,
-    replace: `        this.#events.directorySynced();`,
+    file: NEW_FILE,
+    find: `    if (sync) directory.sync();`,
+    replace: ``,
     killedBy: ROTATION,
   },
   {
     name: 'keeps what a rotation left unfinished on a full disk',
-    file: WRITER,
-    find: `    if (spare === undefined) this.#removeLeftover(unfinished);`,
+    file: NEW_FILE,
+    find: `  if (spare === undefined) removeLeftover(directory, unfinished);`,
     replace: ``,
     killedBy: {
       file: 'test/unit/flusher/flusher.test.ts',
@@ -115,7 +115,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'does not say that a file is recycled: its leftovers count as torn',
     file: WRITER,
-    find: `flags: isRecycled ? FILE_FLAG.recycled : 0,`,
+    find: `flags: spare === undefined ? 0 : FILE_FLAG.recycled,`,
     replace: `flags: 0,`,
     killedBy: { file: PLACES_TEST, title: 'R8: what a recycled file held before is no torn tail' },
   },

@@ -2,6 +2,7 @@
 // clock of the test. What it wrote is read back by the recovery of the package.
 
 import { Control } from '../../src/epoch/control.js';
+import { MODE } from '../../src/epoch/mode.js';
 import { EpochCounts } from '../../src/flusher/epoch-counts.js';
 import { Flusher, type FlusherSettings, type NextStep } from '../../src/flusher/flusher.js';
 import type { FlusherEvents } from '../../src/flusher/flusher-events.js';
@@ -17,6 +18,7 @@ import { type AtomicOps, atomics } from '../../src/memory/atomics.js';
 import { type CheckedCommit, type CommitInput, checkCommit } from '../../src/record/commit.js';
 import { type OpenedLog, openLog } from '../../src/recovery/opening.js';
 import { recoverDirectory } from '../../src/recovery/recover.js';
+import { ShadowCompare } from '../../src/shadow/shadow-compare.js';
 import type { Directory } from '../../src/storage/directory.js';
 import { MemoryDirectory } from '../../src/storage/memory-directory.js';
 
@@ -75,6 +77,8 @@ export class Rig {
   readonly events: string[] = [];
   /** Jumbos that were posted and that the flusher has not taken in yet. */
   readonly posted: [number, HeldJumbo][] = [];
+  /** What shadow compare has found. */
+  readonly diverged: string[] = [];
   nowMs = 0;
   readonly retention: Retention;
   readonly #seed: number;
@@ -99,9 +103,10 @@ export class Rig {
     const horizons = { releasedSeq: opened.releasedSeq, checkpointSeq: opened.checkpoint?.throughSeq ?? 0 };
     this.control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
     this.lanes = Array.from({ length: lanes }, (_, index) => Lane.create(index, laneBytes));
-    this.flusherLanes = new FlusherLanes(this.control, this.lanes, () => {
+    const receiveJumbos = (): void => {
       for (const [jumboId, jumbo] of this.posted.splice(0)) this.flusherLanes.holdJumbo(jumboId, jumbo);
-    });
+    };
+    this.flusherLanes = new FlusherLanes(this.control, this.lanes, receiveJumbos, this.#shadow());
     this.spares = new SparePool(directory, logFileBytes);
     const { maxLogBytes = Number.POSITIVE_INFINITY, holds = [] } = options;
     const logSettings = { logFileBytes, maxLogBytes, sync: this.#sync };
@@ -132,6 +137,20 @@ export class Rig {
     this.flusher = new Flusher(this.control, this.flusherLanes, this.log, settings, isTicking, events, counts);
   }
 
+  /** Shadow compare that looks at every proof, whatever the mode. */
+  #shadow(): ShadowCompare {
+    return new ShadowCompare({
+      directory: this.directory,
+      frameSeed: this.#seed,
+      isDirect: false,
+      sync: this.#sync,
+      isOn: () => true,
+      jumbos: (jumboId) => this.flusherLanes.jumbo(jumboId),
+      recentTrace: () => [],
+      diverged: (message) => this.diverged.push(message),
+    });
+  }
+
   static async open(options: RigOptions = {}): Promise<Rig> {
     const directory = options.directory ?? new MemoryDirectory({ pretendSync: true });
     const { logFileBytes = 65_536, maxLogBytes, logId } = options;
@@ -140,11 +159,15 @@ export class Rig {
     return new Rig(await openLog(directory, settings), directory, options);
   }
 
-  /** A writer of a lane; with its own operations it is a thread that can be stopped between any two of them. */
-  writer(lane = 0, id = 2 + lane, ops?: AtomicOps): LaneWriter {
+  /**
+   * A writer of a lane; with its own operations it is a thread that can be stopped between any two of them.
+   *
+   * @param provenPerMille - so many of its commits have proofs
+   */
+  writer(lane = 0, id = 2 + lane, ops?: AtomicOps, provenPerMille = 0): LaneWriter {
     const { buffer } = this.lanes[lane]!;
     const sequences = ops === undefined ? this.control : new Control(this.control.buffer, ops);
-    return new LaneWriter(new Lane(lane, buffer, ops), id, sequences, this.#seed);
+    return new LaneWriter(new Lane(lane, buffer, ops), id, sequences, this.#seed, MODE.auto, provenPerMille);
   }
 
   append(input: CommitInput, lane = 0): number {

@@ -11,6 +11,7 @@ export interface KnobTest {
 }
 
 const KNOBS = 'test/unit/settings/knobs.test.ts';
+const SHADOW = 'test/unit/shadow/shadow-compare.test.ts';
 const ARCHIVE = 'test/threads/archive.test.ts';
 const PLACES = 'test/unit/typed/places.test.ts';
 const EXITS = { file: 'test/threads/exits.test.ts', title: 'says what is not durable in time, and ends' };
@@ -22,6 +23,8 @@ export const KNOB_TESTS: Readonly<Record<keyof Settings, KnobTest>> = {
   laneBytes: { file: KNOBS, title: 'laneBytes: ' },
   fsync: { file: KNOBS, title: 'fsync: ' },
   mode: { file: 'test/unit/control/modes.test.ts', title: 'the mode comes from option or variable' },
+  shadowComparePerMille: { file: SHADOW, title: 'shadowComparePerMille: ' },
+  shadowDirect: { file: SHADOW, title: 'shadowDirect: ' },
   syncMethod: { file: 'test/threads/typed-log.test.ts', title: 'syncMethod: ' },
   epochIntervalMs: { file: KNOBS, title: 'epochIntervalMs, ticker: ' },
   maxFlushDelayMs: { file: KNOBS, title: 'maxFlushDelayMs: ' },

@@ -190,12 +190,17 @@ function resultOf(outcome: ReplayOutcome, { base }: ReplayInput) {
     epochs: counters.epochs,
     framesPerEpochMax: counters.framesPerEpochMax,
     lanesPerEpochMax: counters.lanesPerEpochMax,
-    shadow: { notRun: counters.epochs, clean: 0, diverged: 0 },
+    shadow: shadowOf(counters),
     fallback,
     segments: counters.epochs + counters.marksWritten,
     syncs: counters.syncs,
     jumbos: counters.jumbos,
   };
+}
+
+/** The verdicts of shadow compare over all commits. */
+function shadowOf({ commits, shadowClean: clean, shadowDiverged: diverged }: ReplayOutcome['counters']) {
+  return { notRun: commits - clean - diverged, clean, diverged };
 }
 
 type ReplayResult = ReturnType<typeof resultOf> & {

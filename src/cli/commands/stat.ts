@@ -7,6 +7,7 @@ import { readLatch } from '../../control/latch.js';
 import type { HeldLog } from '../../log/checkpoint-record.js';
 import {
   CHECKPOINT_NAMES,
+  isEvidenceName,
   LATCH_NAME,
   LOCK_NAME,
   parseLogFileName,
@@ -101,6 +102,7 @@ function whyKept(name: string, scan: LogScan): string {
   if (name === LOCK_NAME || name === `${LOCK_NAME}.pid`) return 'excludes a second opener; never removed';
   if ((CHECKPOINT_NAMES as readonly string[]).includes(name)) return 'one of the last two checkpoint records';
   if (name === LATCH_NAME) return 'keeps the log conservative until wal.resumeAuto()';
+  if (isEvidenceName(name)) return 'evidence of a divergence (shadow compare), kept for you to look at';
   if (parseSpareFileName(name) !== undefined) return 'spare, ready to be the next log file';
   if (name.endsWith(UNFINISHED_SUFFIX)) return 'was not finished; the next opening removes it';
   if (name.includes('.damaged-')) return 'discarded because of damage, kept for you to look at';

@@ -1,6 +1,7 @@
 // Logical threads over a shared log, made of the package's own code: writers of a lane, and a flusher that seals, writes
 // to nowhere, releases and reaps.
 
+import { MODE } from '../../../src/epoch/mode.js';
 import { FlusherLanes } from '../../../src/flusher/lanes.js';
 import { type Jumbo, LaneWriter } from '../../../src/lane/lane-writer.js';
 import type { CheckedCommit, CommitInput } from '../../../src/record/commit.js';
@@ -35,7 +36,7 @@ export function commitOf(value: number, withSize = false, payloadBytes = PAYLOAD
 /** A thread that appends without end of patience. */
 export function writerThread(log: SharedLog, plan: WriterPlan): ThreadPlan<Ghost> {
   const { id, lane, values, withSize, isMortal = false } = plan;
-  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed);
+  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed, MODE.auto);
   const commits = values.map((value) => checked(commitOf(value, withSize)));
   const body = (): void => {
     commits.forEach((commit, index) => {
@@ -63,10 +64,10 @@ export function runThread(log: SharedLog, { id, lane, values, isMortal = false }
     const sequences = {
       commitSeqNext: { load: () => control.commitSeqNext.load(), increment },
       isOpen: () => control.isOpen(),
-      isOrdered: () => control.isOrdered(),
+      modeCode: () => control.modeCode(),
       setSizePages: (space: number, pages: number) => control.setSizePages(space, pages),
     };
-    const writer = new LaneWriter(log.lanes[lane]!, id, sequences, log.frameSeed);
+    const writer = new LaneWriter(log.lanes[lane]!, id, sequences, log.frameSeed, MODE.auto);
     const results = writer.tryAppendRun(commits, Number.POSITIVE_INFINITY);
     values.forEach((value, index) => {
       const result = typeof results === 'string' ? results : results[index]!;
@@ -89,7 +90,10 @@ export interface PlannedJumbo extends Jumbo {
 export function planJumbo(log: SharedLog, writerId: number, value: number, payloadBytes: number): PlannedJumbo {
   const commit = checked(commitOf(value, false, payloadBytes));
   const jumboId = value;
-  const { frame } = new LaneWriter(log.lanes[0]!, writerId, log.control, log.frameSeed).encodeJumbo(commit, jumboId);
+  const { frame } = new LaneWriter(log.lanes[0]!, writerId, log.control, log.frameSeed, MODE.auto).encodeJumbo(
+    commit,
+    jumboId,
+  );
   log.machine.plain.add(new Uint8Array(frame));
   return { jumboId, frame, commit, value, writerId, posted: log.machine.word(`post of jumbo ${jumboId}`) };
 }
@@ -100,7 +104,7 @@ export function jumboThread(
   { jumbo, lane, isMortal = false }: { jumbo: PlannedJumbo; lane: number; isMortal?: boolean },
 ): ThreadPlan<Ghost> {
   const { writerId: id, value, commit, posted } = jumbo;
-  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed);
+  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed, MODE.auto);
   const { jumboLock } = log.control;
   const admit = (bytes: number): boolean => {
     if (!jumboLock.acquire(id, Number.POSITIVE_INFINITY)) return false;

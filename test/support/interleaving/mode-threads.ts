@@ -2,6 +2,7 @@
 
 import { switchMode } from '../../../src/control/mode-switch.js';
 import { ORDERED_LANE, OrderedEncoder } from '../../../src/control/ordered-encoder.js';
+import { MODE } from '../../../src/epoch/mode.js';
 import { LaneWriter } from '../../../src/lane/lane-writer.js';
 import type { Mode } from '../../../src/settings.js';
 import { checked } from '../flusher-rig.js';
@@ -14,13 +15,13 @@ import type { World } from './world.js';
 /** A thread that appends as WalWriter does: by the mode, and again the other way when that has changed meanwhile. */
 export function modalWriterThread(log: SharedLog, plan: WriterPlan): ThreadPlan<Ghost> {
   const { id, lane, values, isMortal = false } = plan;
-  const parallel = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed);
+  const parallel = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed, MODE.auto);
   const ordered = new OrderedEncoder(log.lanes[ORDERED_LANE]!, id, log.control, log.frameSeed);
   const body = (): void => {
     values.forEach((value, index) => {
       log.machine.checkpoint(`append ${index}`);
       for (let result: number | string = 'switched'; result === 'switched'; ) {
-        const path = log.control.isOrdered() ? ordered : parallel;
+        const path = log.control.modeCode() === MODE.conservative ? ordered : parallel;
         log.machine.note({ kind: 'appending', value, lane: path.lane.index } satisfies Note);
         result = path.tryAppend(checked(commitOf(value)), Number.POSITIVE_INFINITY);
         log.machine.note({ kind: 'appended', value, result } satisfies Note);

@@ -3,7 +3,7 @@
 
 import { COUNTERS, Control } from '../../../src/epoch/control.js';
 import { frameSeed } from '../../../src/frame/codec.js';
-import { LANE_BYTES_MIN, Lane } from '../../../src/lane/lane.js';
+import { Lane, laneMemoryBytes } from '../../../src/lane/lane.js';
 import { SharedLock } from '../../../src/memory/shared-lock.js';
 import { Turn } from '../../../src/memory/turn.js';
 import { Machine } from './machine.js';
@@ -36,7 +36,7 @@ export interface SharedLogOptions {
 }
 
 /** Bytes of a lane in front of its ring. */
-const RING_OFFSET = Lane.create(0, LANE_BYTES_MIN).buffer.byteLength - LANE_BYTES_MIN;
+const RING_OFFSET = laneMemoryBytes(0);
 
 // However long a thread looked for a lock and slept, all it knows then is that it has it.
 const { acquire } = SharedLock.prototype;
@@ -74,7 +74,7 @@ export class SharedLog {
     this.nextSeq = nextSeq;
     this.control = new Control(Control.create(nextSeq - 1, 0).buffer, ops);
     const buffers = Array.from({ length: lanes }, (_, index) => {
-      const buffer = new SharedArrayBuffer(RING_OFFSET + laneBytes);
+      const buffer = new SharedArrayBuffer(laneMemoryBytes(laneBytes));
       const lane = new Lane(index, buffer);
       lane.head.store(position);
       lane.tail.store(position);

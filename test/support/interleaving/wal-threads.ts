@@ -70,6 +70,7 @@ function newWriter(log: SharedLog, id: number, laneIndex: number): WalWriter {
     traceId: 'interleaving',
     lanes: log.lanes.map(({ buffer }) => buffer),
     frameSeed: log.frameSeed,
+    shadowComparePerMille: 0,
     pageSize: PAGE_BYTES,
     maxJumboBytes: 1024,
     maxParallelCommitBytes: 2 ** 20,

@@ -3,10 +3,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { OrderedEncoder } from '../../../src/control/ordered-encoder.js';
-import { completeProofFrame, encodeProofFrame, proofFrameBytes } from '../../../src/control/proof-frame.js';
+import { MODE } from '../../../src/epoch/mode.js';
 import { type CommitInput, type Mode, openWal, recoverWal, resolveSettings } from '../../../src/index.js';
 import { Lane } from '../../../src/lane/lane.js';
 import { frameBytesFor, LaneWriter } from '../../../src/lane/lane-writer.js';
+import { completeProofFrame, encodeProofFrame, proofFrameBytes } from '../../../src/proof/proof-frame.js';
 import { openWalOn, SimulatedDirectory } from '../../../src/testing.js';
 import { checked, PAGE_BYTES, Rig } from '../../support/flusher-rig.js';
 import { LogThread } from '../../support/log-threads.js';
@@ -42,7 +43,7 @@ describe('the encoder of conservative mode', () => {
       lane.ring.bytes.fill(0xee);
       const sequences = { load: () => 5, increment: () => 6 };
       const source = { commitSeqNext: sequences, isOpen: () => true, setSizePages: () => undefined };
-      const writer = new LaneWriter(lane, 2, { ...source, isOrdered: () => false }, 99);
+      const writer = new LaneWriter(lane, 2, { ...source, modeCode: () => MODE.auto }, 99, MODE.auto);
       expect(writer.tryAppend(commit, 0)).toBe(6);
       const proof = new Uint8Array(proofFrameBytes(commit)).fill(0xdd);
       encodeProofFrame(proof, commit, 0);
@@ -50,7 +51,7 @@ describe('the encoder of conservative mode', () => {
       expect(proof.length).toBe(frameBytesFor(commit.recordsBytes));
       expect(Buffer.from(lane.ring.bytes.subarray(0, proof.length)).equals(proof)).toBe(true);
       const ordered = Lane.create(0, 8192);
-      const encoder = new OrderedEncoder(ordered, 2, { ...source, isOrdered: () => true }, 99);
+      const encoder = new OrderedEncoder(ordered, 2, { ...source, modeCode: () => MODE.conservative }, 99);
       expect(encoder.tryAppend(commit, 0)).toBe(6);
       expect(Buffer.from(ordered.ring.bytes.subarray(0, proof.length)).equals(proof)).toBe(true);
     }

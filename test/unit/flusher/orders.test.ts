@@ -3,6 +3,7 @@
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Control, SLEEP } from '../../../src/epoch/control.js';
+import { MODE } from '../../../src/epoch/mode.js';
 import { LaneWriter } from '../../../src/lane/lane-writer.js';
 import { readCheckpointSlots } from '../../../src/log/checkpoint-record.js';
 import { atomics } from '../../../src/memory/atomics.js';
@@ -78,10 +79,10 @@ describe('a close', () => {
     const sequences = {
       commitSeqNext: rig.control.commitSeqNext,
       isOpen: () => true,
-      isOrdered: () => false,
+      modeCode: () => MODE.auto,
       setSizePages: () => undefined,
     };
-    const writer = new LaneWriter(rig.lanes[1]!, 3, sequences, 1);
+    const writer = new LaneWriter(rig.lanes[1]!, 3, sequences, 1, MODE.auto);
     const isGuarded = rig.flusherLanes.isGuarded.bind(rig.flusherLanes);
     vi.spyOn(rig.flusherLanes, 'isGuarded').mockImplementationOnce(() => {
       expect(writer.tryAppend(checked(onePage(1)), 0)).toBe(1);

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MODE } from '../../../src/epoch/mode.js';
 import { decodeFrameHeader } from '../../../src/frame/codec.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER } from '../../../src/frame/layout.js';
 import { advance, bytesBetween, Lane } from '../../../src/lane/lane.js';
@@ -20,8 +21,8 @@ class Sequences implements SequenceSource {
   isRunning = true;
   readonly sizes = new Map<number, number>();
   readonly commitSeqNext = { load: () => this.next, increment: () => this.next++ };
-  isOrdered(): boolean {
-    return false;
+  modeCode(): number {
+    return MODE.auto;
   }
 
   isOpen(): boolean {
@@ -38,7 +39,7 @@ function laneAt(position: number, laneBytes = LANE_BYTES): { lane: Lane; sequenc
   lane.head.store(position);
   lane.tail.store(position);
   const sequences = new Sequences();
-  return { lane, sequences, writer: new LaneWriter(lane, 2, sequences, SEED) };
+  return { lane, sequences, writer: new LaneWriter(lane, 2, sequences, SEED, MODE.auto) };
 }
 
 interface Frame {
@@ -190,7 +191,7 @@ describe('a cut', () => {
     for (let at = 0; ; at += 1) {
       const { lane, sequences } = laneAt(advance(0, LANE_BYTES - 128));
       const stepped = new SteppedAtomics();
-      const writer = new LaneWriter(new Lane(0, lane.buffer, stepped.ops), 2, sequences, SEED);
+      const writer = new LaneWriter(new Lane(0, lane.buffer, stepped.ops), 2, sequences, SEED, MODE.auto);
       stepped.terminateAt(at);
       const wasTerminated = isTerminated(() => void writer.tryAppend(checked(operation(300, 5)), 0));
       const frames = framesOf(cutAll(lane));

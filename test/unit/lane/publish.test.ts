@@ -2,6 +2,7 @@
 // so these tests look at the memory when the one store of the tail has just been made.
 
 import { describe, expect, test } from 'vitest';
+import { MODE } from '../../../src/epoch/mode.js';
 import { FRAME_HEADER } from '../../../src/frame/layout.js';
 import { Lane } from '../../../src/lane/lane.js';
 import { cutLane } from '../../../src/lane/lane-reader.js';
@@ -69,10 +70,10 @@ describe('publication', () => {
     const sequences = {
       commitSeqNext: { load: says('counter', 7), increment: says('sequence', 8) },
       isOpen: says('state', true),
-      isOrdered: says('mode', false),
+      modeCode: says('mode', MODE.auto),
       setSizePages: says('size', undefined),
     };
-    const writer = new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1);
+    const writer = new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1, MODE.auto);
     expect(writer.tryAppend(checked({ dbSizePages: 3 }), 0)).toBe(8);
     expect(order).toEqual(['counter', 'guard 7', 'state', 'mode', 'sequence', 'tail', 'size', 'guard 0']);
   });

@@ -2,6 +2,7 @@
 // others are let in, before each atomic operation of a run; what is left is looked at, reaped, flushed and recovered.
 
 import { describe, expect, test } from 'vitest';
+import { MODE } from '../../../src/epoch/mode.js';
 import { Lane } from '../../../src/lane/lane.js';
 import { LaneWriter, RUN_COMMITS_MAX } from '../../../src/lane/lane-writer.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
@@ -40,11 +41,11 @@ describe('a run', () => {
     const sequences = {
       commitSeqNext: { load: says('counter', 7), increment: says('sequence', 8) },
       isOpen: says('state', true),
-      isOrdered: says('mode', false),
+      modeCode: says('mode', MODE.auto),
       setSizePages: says('size', undefined),
     };
     const commits = [checked({ dbSizePages: 3 }), checked(operation(10))];
-    new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1).tryAppendRun(commits, 0);
+    new LaneWriter(new Lane(0, lane.buffer, ops), 2, sequences, 1, MODE.auto).tryAppendRun(commits, 0);
     const each = ['sequence', 'tail'];
     expect(order).toEqual(['counter', 'guard 7', 'state', 'mode', ...each, 'size', ...each, 'guard 0']);
   });

@@ -10,6 +10,9 @@ import { RECORD_ALIGNMENT, RECORD_HEADER, RECORD_KIND } from '../record/layout.j
 const { at: header } = FRAME_HEADER;
 const { at: record } = RECORD_HEADER;
 
+/** A reference to a jumbo: a header and one record, padded to two headers. */
+export const PROOF_REFERENCE_BYTES = 2 * FRAME_HEADER.bytes;
+
 /** What one record says, whatever its kind. */
 interface Fields {
   readonly kind: number;
@@ -69,6 +72,23 @@ export function completeProofFrame(frame: Uint8Array, commitSeq: number, frameSe
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
   view.setBigUint64(header.commitSeq, BigInt(commitSeq), true);
   view.setUint32(header.headerCrc, crc32c(frame.subarray(0, header.headerCrc), frameSeed), true);
+}
+
+/**
+ * The frame that stands in a lane for a jumbo, all but its sequence: the jumbo's header, and one record.
+ *
+ * @param reference - {@link PROOF_REFERENCE_BYTES} long
+ * @param whole - the encoded jumbo
+ */
+export function encodeProofReference(reference: Uint8Array, whole: Uint8Array, jumboId: number): void {
+  reference.fill(0);
+  reference.set(whole.subarray(0, FRAME_HEADER.bytes));
+  const view = new DataView(reference.buffer, reference.byteOffset, reference.length);
+  view.setUint32(header.frameBytes, reference.length, true);
+  view.setUint32(header.kind, FRAME_KIND.jumboReference, true);
+  view.setUint32(header.payloadCrc, 0, true);
+  view.setUint32(FRAME_HEADER.bytes + record.kind, RECORD_KIND.jumboReference, true);
+  view.setBigUint64(FRAME_HEADER.bytes + record.number, BigInt(jumboId), true);
 }
 
 /** The records of a commit in the order in which they stand: sizes, pages, operations. */
