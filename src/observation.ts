@@ -77,7 +77,8 @@ export class Observation {
   }
 
   #publish(record: Omit<TraceRecord, 'traceId' | 'timeMs'>): void {
-    publishTrace({ traceId: this.#traceId, timeMs: wallClockMs(), ...record });
+    const { mode, fallback } = this.#measured.control;
+    publishTrace({ traceId: this.#traceId, timeMs: wallClockMs(), mode, fallback, ...record });
   }
 }
 

@@ -48,8 +48,7 @@ export const SETTINGS: readonly SettingRow[] = [
     unit: '',
     defaultWords: 'auto',
     effect:
-      'Lanes without a global lock (auto), one lane and one ordered encoder (conservative), or auto with every commit ' +
-      'held against a second encoding (shadow_compare).',
+      'Lanes without a global lock (auto), one ordered lane (conservative), or auto and every commit checked (shadow_compare).',
     rule: {
       kind: 'choice',
       choices: ['auto', 'conservative', 'shadow_compare'],
@@ -63,8 +62,7 @@ export const SETTINGS: readonly SettingRow[] = [
     variable: 'LANEWAL_SHADOW_COMPARE_PER_MILLE',
     unit: 'commits of 1000',
     defaultWords: '0',
-    effect:
-      'In mode auto: so many of each thousand commits of a writer, the first ones, are checked as in shadow_compare.',
+    effect: 'Under auto: so many of each thousand commits of a writer, the first ones, are checked, too.',
     rule: bytes(0, 1000),
     fallback: fixed(0),
   },

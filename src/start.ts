@@ -21,7 +21,6 @@ import { Observation } from './observation.js';
 import { Telemetry } from './observe/telemetry.js';
 import type { OpenedLog } from './recovery/opening.js';
 import type { ResolvedSettings, Settings } from './settings.js';
-import { checkDirect } from './shadow/shadow-compare.js';
 import type { Directory } from './storage/directory.js';
 import type { LogLock } from './storage/lock.js';
 import { threadId } from './thread/thread-connect.js';
@@ -57,7 +56,6 @@ export async function startLog(
   resolved: ResolvedSettings,
   opened: OpenedLog,
 ): Promise<RunningLog> {
-  if (settings.shadowDirect) checkDirect(place.directory, opened.fileName);
   const { checkpoint, releasedSeq } = opened;
   const horizons = { releasedSeq, checkpointSeq: checkpoint?.throughSeq ?? 0 };
   const control = Control.create(opened.position.nextSeq - 1, opened.position.epoch, atomics, horizons);
@@ -68,16 +66,15 @@ export async function startLog(
     if (space < SPACE_COUNT_MAX) control.setSizePages(space, pages);
   }
   const lanes = createLanes(settings);
-  const { path } = place.directory;
   const telemetry = new Telemetry();
   const traceId = `${opened.logId.toString(16)}-${opened.incarnation}`;
   const decisions = settings.controller === 'on' ? new DecisionBoard() : undefined;
   const archive = openArchiveOf(place.directory, settings, opened.logId);
   const start: FlusherStart = {
-    directoryPath: path,
+    directoryPath: place.directory.path,
     workerUrls: settings.workerUrls,
     // No two openings of a process share it.
-    key: `${traceId}-${threadId}-${path}`,
+    key: `${traceId}-${threadId}-${place.directory.path}`,
     control: control.buffer,
     telemetry: telemetry.buffer,
     traceId,

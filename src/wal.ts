@@ -26,6 +26,7 @@ import { openLog } from './recovery/opening.js';
 import type { RecoveryReport } from './recovery/report.js';
 import { type ReleaseObserver, ReleaseObservers } from './release-observers.js';
 import { processEnvironment, resolveSettings, type SettingOptions, type Settings, settingValues } from './settings.js';
+import { checkDirect } from './shadow/shadow-compare.js';
 import { type Place, type RunningLog, startLog } from './start.js';
 import type { Directory } from './storage/directory.js';
 import { acquireLock, type LogLock } from './storage/lock.js';
@@ -121,6 +122,7 @@ export class Wal extends ModalLog {
         pageBytesDefault: settings.pageSize,
       });
       place.check?.(opened);
+      if (settings.shadowDirect) checkDirect(place.directory, opened.fileName);
       const running = await startLog(place, { ...settings, pageSize: opened.pageBytes }, resolved, opened);
       return new Wal(place, lock, opened.report, running);
     } catch (error) {

@@ -1,21 +1,21 @@
 // One thread's way into an open log: append, with back-pressure. The protocol of an append is in lane/lane-writer.ts;
 // here is what surrounds it: the complete check before, waiting for space, jumbos, waking the flusher after.
 
+import { appendPaths } from './append-paths.js';
 import { monotonicMs } from './base/clock.js';
 import { exhausted } from './base/counters.js';
 import { type ErrorDetails, WalError } from './base/errors.js';
 import { checkWaitBounds } from './base/wait-bounds.js';
 import { Commit, type MarkWaiters } from './commit.js';
-import { type AppendPath, ORDERED_LANE, OrderedEncoder } from './control/ordered-encoder.js';
+import type { AppendPath } from './control/ordered-encoder.js';
 import { Control, SPACE_COUNT_MAX, STATE } from './epoch/control.js';
 import { type KeepAlive, MarkWaiter } from './epoch/mark-waiter.js';
-import { MODE } from './epoch/mode.js';
 import type { WriterMessage, WriterWelcome } from './flusher/messages.js';
 import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { checkFrameSize, LaneWriter, type Refusal } from './lane/lane-writer.js';
 import { type AtomicOps, atomics } from './memory/atomics.js';
-import { AppendTelemetry } from './observe/append-telemetry.js';
+import { AppendTelemetry, type MeasuredAppend } from './observe/append-telemetry.js';
 import { Telemetry } from './observe/telemetry.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
 import { type AppendSteps, type Attempt, aborted, isFinal, type Published, StagedAppends } from './staged-appends.js';
@@ -96,7 +96,7 @@ export class WalWriter {
     const lane = this.#lanes[welcome.laneIndex] as Lane;
     this.#lane = lane;
     this.#writerId = welcome.writerId;
-    this.#paths = this.#pathsThrough(lane);
+    this.#paths = appendPaths(handle, this.#lanes, lane, welcome.writerId, this.#control);
     this.#port = port;
     this.#keepAlive = keepAlive;
     this.#appendTimeoutMs = handle.appendTimeoutMs ?? appendTimeoutMs;
@@ -138,18 +138,6 @@ export class WalWriter {
 
   get #path(): AppendPath {
     return this.#paths[this.#control.modeCode()] as AppendPath;
-  }
-
-  #pathsThrough(lane: Lane): AppendPath[] {
-    const { frameSeed, shadowComparePerMille } = this.#handle;
-    const parallel = (code: number, provenPerMille: number): LaneWriter =>
-      new LaneWriter(lane, this.#writerId, this.#control, frameSeed, code, provenPerMille);
-    const paths: AppendPath[] = [];
-    paths[MODE.auto] = parallel(MODE.auto, shadowComparePerMille);
-    paths[MODE.shadow_compare] = parallel(MODE.shadow_compare, 1000);
-    const ordered = this.#lanes[ORDERED_LANE] as Lane;
-    paths[MODE.conservative] = new OrderedEncoder(ordered, this.#writerId, this.#control, frameSeed);
-    return paths;
   }
 
   /** @internal The id under which this thread holds locks and pins. */
@@ -336,12 +324,17 @@ export class WalWriter {
     for (const { attempt } of run) this.#bytesSinceCheck += attempt.commit.recordsBytes;
     this.#control.wakeFlusher(this.#isSealWanted(lane) ? 'demand' : 'commit');
     if (run.length > 1) this.#entered(run.at(-1)?.seq as number);
-    return run.map(({ seq, attempt: { commit, isEncoded: isJumbo }, measured }) => {
-      const { recordsBytes: bytes, pages } = commit;
-      if (measured !== undefined)
-        this.#telemetry.end(measured, { seq, lane: lane.index, pages: pages.length, bytes, isJumbo });
-      return new Commit(seq, this.#waiters);
+    return run.map((published) => {
+      if (published.measured !== undefined) this.#told(published, published.measured);
+      return new Commit(published.seq, this.#waiters);
     });
+  }
+
+  #told({ seq, attempt: { commit, path, isEncoded: isJumbo } }: Published, measured: MeasuredAppend): void {
+    const { recordsBytes: bytes, pages } = commit;
+    const { mode, fallback } = this.#control;
+    const { index: lane } = path.lane;
+    this.#telemetry.end(measured, { seq, lane, pages: pages.length, bytes, isJumbo, mode, fallback });
   }
 
   /** Commits that entered together are waited for together: one of them asks for the flush of all. */

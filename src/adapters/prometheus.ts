@@ -1,6 +1,7 @@
 // Metrics for Prometheus through the registry of `prom-client`, if the user has it: this package does not depend on it
 // and imports nothing of it. Every metric reads the logs when it is scraped; nothing is counted twice.
 
+import { FALLBACKS, MODE } from '../epoch/mode.js';
 import type { Gauges, Metrics } from '../metrics.js';
 import type { Histogram } from '../observe/histogram.js';
 import type { HistogramName } from '../observe/telemetry.js';
@@ -97,6 +98,8 @@ const STORE_GAUGES: Record<keyof StoreGauges, string> = {
 
 const STATES: readonly Metrics['state'][] = ['running', 'stalled', 'closing', 'closed', 'failed'];
 
+const MODES = Object.keys(MODE) as Metrics['mode'][];
+
 const DEFINITIONS: readonly Definition[] = [
   ...entries(COUNTERS).map(([name, help]): Definition => {
     return {
@@ -114,6 +117,18 @@ const DEFINITIONS: readonly Definition[] = [
     type: 'gauge',
     help: '1 for the state that the log is in.',
     samples: ({ state }) => STATES.map((each) => ({ labels: { state: each }, value: each === state ? 1 : 0 })),
+  },
+  {
+    name: 'lanewal_mode',
+    type: 'gauge',
+    help: '1 for the mode in force.',
+    samples: ({ mode }) => MODES.map((each) => ({ labels: { mode: each }, value: each === mode ? 1 : 0 })),
+  },
+  {
+    name: 'lanewal_fallback',
+    type: 'gauge',
+    help: '1 for why the log is conservative; none when it is not.',
+    samples: ({ fallback }) => FALLBACKS.map((reason) => ({ labels: { reason }, value: reason === fallback ? 1 : 0 })),
   },
   {
     name: 'lanewal_decisions_total',

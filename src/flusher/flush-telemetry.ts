@@ -5,13 +5,13 @@
 import { monotonicMs, wallClockMs } from '../base/clock.js';
 import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
-import type { Telemetry } from '../observe/telemetry.js';
+import { Telemetry } from '../observe/telemetry.js';
 import type { FlushingScenario, TraceRecord } from '../observe/trace.js';
 import type { Verdicts } from '../shadow/shadow-compare.js';
 import { EpochCounts } from './epoch-counts.js';
 import type { FlushObserver } from './flusher-events.js';
 import type { SealedEpoch } from './lanes.js';
-import type { FlusherNotice } from './messages.js';
+import type { FlusherNotice, FlusherStart } from './messages.js';
 
 /** Records that are kept for who asks what was done last. */
 const RECENT_RECORDS = 64;
@@ -41,23 +41,20 @@ export class FlushTelemetry implements FlushObserver {
   #unsyncedSeq: number;
 
   /**
-   * @param nextSeq - the first commit of this opening
    * @param post - takes the records to the owner
    * @param isKept - whether somebody may ask for what was done last
    */
   constructor(
     control: Control,
-    telemetry: Telemetry,
-    traceId: string,
-    nextSeq: number,
+    { telemetry, traceId, logStart }: Pick<FlusherStart, 'telemetry' | 'traceId' | 'logStart'>,
     post: (records: readonly TraceRecord[]) => void,
     isKept: () => boolean = () => false,
   ) {
     this.#control = control;
     this.#counts = new EpochCounts(control);
-    this.#telemetry = telemetry;
+    this.#telemetry = new Telemetry(telemetry);
     this.#traceId = traceId;
-    this.#unsyncedSeq = nextSeq;
+    this.#unsyncedSeq = logStart.position.nextSeq;
     this.#post = post;
     this.#isKept = isKept;
   }
@@ -69,7 +66,7 @@ export class FlushTelemetry implements FlushObserver {
 
   sealed(epoch: SealedEpoch, why: FlushingScenario): void {
     this.#sealed = { atMs: monotonicMs(), why };
-    if (this.#isWanted) this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch, this.#control) });
+    if (this.#isWanted) this.#trace({ component: 'seal', scenario: why, ...contentsOf(epoch) });
   }
 
   written(epoch: SealedEpoch, bytes: number, verdicts: Verdicts): void {
@@ -82,7 +79,7 @@ export class FlushTelemetry implements FlushObserver {
         component: 'flush',
         scenario: why,
         tookMs,
-        ...contentsOf(epoch, this.#control),
+        ...contentsOf(epoch),
         bytes,
         ...verdictOf(verdicts),
       });
@@ -134,7 +131,8 @@ export class FlushTelemetry implements FlushObserver {
   }
 
   #trace(fields: Traced): void {
-    const record = { traceId: this.#traceId, timeMs: wallClockMs(), ...fields };
+    const { mode, fallback } = this.#control;
+    const record = { traceId: this.#traceId, timeMs: wallClockMs(), mode, fallback, ...fields };
     if (this.#isKept()) {
       this.#recent.push(record);
       if (this.#recent.length > RECENT_RECORDS) this.#recent.shift();
@@ -151,7 +149,7 @@ function verdictOf({ clean, diverged }: Verdicts) {
   return { verdict, clean, diverged } as const;
 }
 
-function contentsOf({ certificate, cuts }: SealedEpoch, { mode, fallback }: Control) {
+function contentsOf({ certificate, cuts }: SealedEpoch) {
   const { epoch, firstSeq, endSeq, frameCount: frames, voids, pageCount: pages } = certificate;
-  return { epoch, firstSeq, endSeq, frames, lanes: cuts.length, voids: voids.length, pages, mode, fallback };
+  return { epoch, firstSeq, endSeq, frames, lanes: cuts.length, voids: voids.length, pages };
 }

@@ -5,13 +5,11 @@ import { monotonicMs } from '../base/clock.js';
 import { type ErrorCode, toWalError, type WalError } from '../base/errors.js';
 import { untilPassed } from '../control/mode-switch.js';
 import { Control } from '../epoch/control.js';
-import { frameSeed } from '../frame/codec.js';
 import { Lane } from '../lane/lane.js';
 import { LogWriter } from '../log/log-writer.js';
 import { SparePool } from '../log/spare-pool.js';
-import { Telemetry } from '../observe/telemetry.js';
 import type { TraceRecord } from '../observe/trace.js';
-import { ShadowCompare } from '../shadow/shadow-compare.js';
+import type { Jumbos } from '../shadow/shadowed-frames.js';
 import type { Directory } from '../storage/directory.js';
 import { answerRequests, takeArrived } from '../thread/request-port.js';
 import { type MessagePort, receivePorts } from '../thread/thread-connect.js';
@@ -96,24 +94,13 @@ export class FlusherThread {
     this.#lanes = start.lanes.map((buffer, index) => new Lane(index, buffer));
     this.#usersOfLane = this.#lanes.map(() => 0);
     const { nextSeq } = start.logStart.position;
-    const telemetry = new Telemetry(start.telemetry);
     const post = (records: readonly TraceRecord[]): void =>
       port.postMessage({ kind: 'traced', records } satisfies FlusherNotice);
-    const isShadowed = (): boolean => this.#watch.modes.isShadowed;
-    this.#telemetry = new FlushTelemetry(this.#control, telemetry, start.traceId, nextSeq, post, isShadowed);
+    this.#telemetry = new FlushTelemetry(this.#control, start, post, () => this.#watch.modes.isShadowed);
     const tell = (notice: FlusherNotice): void => this.#tell(notice);
-    this.#watch = new ModeWatch(start, this.#control, this.#lanes, directory, this.#telemetry, tell);
-    const shadow = new ShadowCompare({
-      directory,
-      frameSeed: frameSeed(start.logStart.logId, start.logStart.incarnation),
-      isDirect: settings.shadowDirect,
-      sync,
-      isOn: isShadowed,
-      jumbos: (jumboId) => this.#flusherLanes.jumbo(jumboId),
-      recentTrace: () => this.#telemetry.recent(),
-      diverged: (message) => this.#watch.modes.fallBack('publication_mismatch', message),
-    });
-    this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll(), shadow);
+    const jumbos: Jumbos = (jumboId) => this.#flusherLanes.jumbo(jumboId);
+    this.#watch = new ModeWatch(start, this.#control, this.#lanes, directory, this.#telemetry, tell, jumbos);
+    this.#flusherLanes = new FlusherLanes(this.#control, this.#lanes, () => this.#receiveAll(), this.#watch.shadow);
     this.#spares = new SparePool(directory, settings.logFileBytes, settings.spareFilesMax);
     this.#fileAge = new FileAge(settings.logFileAgeMs, nextSeq, () => this.#leaveFile());
     this.#log = new LogWriter(

@@ -6,9 +6,11 @@ import { ModeControl } from '../control/mode-control.js';
 import type { Decision } from '../decide/decide.js';
 import type { Control } from '../epoch/control.js';
 import { GAP_LAW } from '../epoch/sealing.js';
+import { frameSeed } from '../frame/codec.js';
 import type { Lane } from '../lane/lane.js';
 import type { FlushingScenario } from '../observe/trace.js';
-import type { Verdicts } from '../shadow/shadow-compare.js';
+import { ShadowCompare, type Verdicts } from '../shadow/shadow-compare.js';
+import type { Jumbos } from '../shadow/shadowed-frames.js';
 import type { Directory } from '../storage/directory.js';
 import type { FlushTelemetry } from './flush-telemetry.js';
 import type { FlushObserver } from './flusher-events.js';
@@ -18,20 +20,32 @@ import type { FlusherNotice, FlusherStart } from './messages.js';
 /** Looks on, and passes on to the telemetry. */
 export class ModeWatch implements FlushObserver {
   readonly modes: ModeControl;
+  readonly shadow: ShadowCompare;
   readonly #telemetry: FlushTelemetry;
   readonly #tell: (notice: FlusherNotice) => void;
 
   constructor(
-    { settings, latched }: FlusherStart,
+    { settings, latched, logStart }: FlusherStart,
     control: Control,
     lanes: readonly Lane[],
     directory: Directory,
     telemetry: FlushTelemetry,
     tell: (notice: FlusherNotice) => void,
+    jumbos: Jumbos,
   ) {
     const { mode: asked, shadowComparePerMille: perMille, fsync } = settings;
     const start = { asked, perMille, latched, sync: fsync !== 'off' };
     this.modes = new ModeControl(control, lanes, directory, start, (latch) => tell({ kind: 'fallback', ...latch }));
+    this.shadow = new ShadowCompare({
+      directory,
+      frameSeed: frameSeed(logStart.logId, logStart.incarnation),
+      isDirect: settings.shadowDirect,
+      sync: start.sync,
+      isOn: () => this.modes.isShadowed,
+      jumbos,
+      recentTrace: () => telemetry.recent(),
+      diverged: (message) => this.modes.fallBack('publication_mismatch', message),
+    });
     this.#telemetry = telemetry;
     this.#tell = tell;
   }

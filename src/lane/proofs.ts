@@ -6,7 +6,6 @@
 // there leaves a proof without a frame; who reaps it takes the proof away (M4; design/modes.md, "Shadow compare").
 
 import { assert } from '../base/assert.js';
-import { crc32c } from '../base/checksum.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER } from '../frame/layout.js';
 import {
   completeProofFrame,
@@ -31,6 +30,7 @@ export class ProofWriter {
   readonly #lane: Lane;
   readonly #frameSeed: number;
   readonly #perMille: number;
+  readonly #header = new Uint8Array(FRAME_HEADER.bytes);
   #batchId = 0;
   #scratch: Uint8Array | undefined;
 
@@ -62,8 +62,11 @@ export class ProofWriter {
 
   /** Completes what {@link lay} has laid. */
   complete(start: number, commitSeq: number): void {
-    const [header] = this.#lane.proofs.pieces(start, FRAME_HEADER.bytes) as [Uint8Array];
-    completeProofFrame(header, commitSeq, this.#frameSeed);
+    const { proofs } = this.#lane;
+    const [laid] = proofs.pieces(start, FRAME_HEADER.bytes) as [Uint8Array];
+    this.#header.set(laid);
+    completeProofFrame(this.#header, commitSeq, this.#frameSeed);
+    proofs.copyIn(start, this.#header);
   }
 
   /** Encodes a jumbo anew into memory of its own, all but its sequence. */
@@ -105,8 +108,7 @@ export function proofBytesAt(
   const bytes = proofs.u32(position + at.frameBytes);
   if (bytes < FRAME_HEADER.bytes || bytes % FRAME_ALIGNMENT !== 0 || bytes > left) return 0;
   if (proofs.u64(position + at.commitSeq) < firstSeq) return 0;
-  const [header] = proofs.pieces(position, FRAME_HEADER.bytes) as [Uint8Array];
-  return crc32c(header.subarray(0, at.headerCrc), frameSeed) === proofs.u32(position + at.headerCrc) ? bytes : 0;
+  return proofs.crc(position, at.headerCrc, frameSeed) === proofs.u32(position + at.headerCrc) ? bytes : 0;
 }
 
 /** Makes sure that no proof counts for a frame at `position` but one that is laid from now on. */

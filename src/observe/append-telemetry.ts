@@ -20,6 +20,8 @@ export interface Appended {
   readonly pages: number;
   readonly bytes: number;
   readonly isJumbo: boolean;
+  readonly mode: string;
+  readonly fallback: string;
 }
 
 /** The appends of one writer. */
@@ -43,7 +45,10 @@ export class AppendTelemetry {
   }
 
   /** It was published. */
-  end({ startMs, isSampled, hasWaited }: MeasuredAppend, { seq, lane, pages, bytes, isJumbo }: Appended): void {
+  end(
+    { startMs, isSampled, hasWaited }: MeasuredAppend,
+    { seq, lane, pages, bytes, isJumbo, mode, fallback }: Appended,
+  ): void {
     const tookMs = monotonicMs() - startMs;
     if (isSampled) this.#telemetry.append.add(tookMs);
     if (!isAppendTraced()) return;
@@ -58,6 +63,8 @@ export class AppendTelemetry {
       endSeq: seq + 1,
       pages,
       bytes,
+      mode,
+      fallback,
     });
   }
 }

@@ -73,7 +73,7 @@ export interface TraceRecord {
   /** Why it stalled or failed. */
   readonly code?: ErrorCode;
   readonly message?: string;
-  /** Mode in force when the flusher made the record, and why it is conservative; `none` when it is not. */
+  /** Mode in force when the record was made, and why it is conservative; `none` when it is not. */
   readonly mode?: string;
   readonly fallback?: string;
   /**

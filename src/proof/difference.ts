@@ -12,7 +12,7 @@ const { at: record } = RECORD_HEADER;
 
 /** Fields of the header that say what a commit is. */
 const U64_FIELDS = ['commitSeq', 'txnId', 'txnEpoch', 'beginSeq'] as const;
-const U32_FIELDS = ['frameBytes', 'kind', 'recordCount', 'pageCount', 'sizeCount', 'lane', 'payloadCrc'] as const;
+const U32_FIELDS = ['frameBytes', 'kind', 'recordCount', 'pageCount', 'sizeCount', 'lane'] as const;
 
 /**
  * Compares a commit's frame, as it was read from wherever it stands, with its proof: order, tokens, sizes, pages,
@@ -31,7 +31,8 @@ export function differenceOf(frame: Uint8Array, proof: Uint8Array, frameSeed: nu
   const payload = frame.subarray(FRAME_HEADER.bytes, decoded.frameBytes);
   const difference = differenceOfRecords(payload, proof.subarray(FRAME_HEADER.bytes), decoded.recordCount);
   if (difference !== undefined) return difference;
-  return crc32c(payload) === decoded.payloadCrc ? undefined : 'the padding fails its checksum';
+  if (crc32c(payload) !== decoded.payloadCrc) return 'the padding fails its checksum';
+  return decoded.payloadCrc === proven.getUint32(header.payloadCrc, true) ? undefined : 'the padding is another';
 }
 
 function differenceOfRecords(payload: Uint8Array, proof: Uint8Array, recordCount: number): string | undefined {

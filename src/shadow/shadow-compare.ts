@@ -181,7 +181,8 @@ function flat(pieces: readonly Uint8Array[]): Uint8Array {
 
 function notAsWritten({ commitSeq, difference }: { commitSeq: number; difference: string }, place: WrittenSegment) {
   const { name, offset } = place;
-  const message = `${name} at ${offset} does not hold what was written there, twice: commit ${commitSeq}, ${difference}.`;
+  const what = `commit ${commitSeq}, ${difference}`;
+  const message = `${name} at ${offset} does not hold what was written there, twice: ${what}.`;
   return new WalError('ERR_WAL_IO', message, { file: name, offset, commitSeq, difference });
 }
 

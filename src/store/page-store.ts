@@ -64,7 +64,9 @@ export class PageStore extends ConnectedPageStore {
 
   /** @internal */
   hear(notice: CheckpointerNotice): void {
-    publishTrace({ component: 'checkpoint', traceId: this.handle.wal.traceId, timeMs: wallClockMs(), ...told(notice) });
+    const { traceId } = this.handle.wal;
+    const { mode, fallback } = this.wal;
+    publishTrace({ component: 'checkpoint', traceId, timeMs: wallClockMs(), mode, fallback, ...told(notice) });
     if (notice.kind === 'checkpoint') this.emit('checkpoint', notice.report);
     else this.emit('checkpointFailed', WalError.fromWire(notice.error));
   }

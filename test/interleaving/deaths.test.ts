@@ -107,3 +107,14 @@ test('I1, I6: a jumbo is whole or void, and the room it claimed is free again', 
     },
   });
 }, 300_000);
+
+test('M4: what a dead writer had proven is no proof of what another puts to its place', async () => {
+  await exploreSealing('a death with proofs in a shared lane', {
+    writers: [
+      { lane: 0, values: [1], isMortal: true, isProven: true },
+      { lane: 0, values: [2] },
+    ],
+    seals: 0,
+    statesMin: 18811,
+  });
+}, 300_000);

@@ -59,22 +59,17 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'moves the written mark before the write',
     file: FLUSHER,
-    find: `    this.#log.append(segment);
-    this.#pending = undefined;`,
+    find: `    let verdicts = NO_VERDICTS;`,
     replace: `    this.#control.writtenSeq.store(segment.endSeq - 1);
-    this.#log.append(segment);
-    this.#pending = undefined;`,
+    let verdicts = NO_VERDICTS;`,
     killedBy: { file: ORDERS_TEST, title: 'I1: a write that failed has moved no mark and given no space back' },
   },
   {
     name: 'I1: releases lane space before the write',
     file: FLUSHER,
-    find: `    this.#log.append(segment);
-    this.#pending = undefined;
-    this.#lanes.release(sealed);`,
+    find: `    let verdicts = NO_VERDICTS;`,
     replace: `    this.#lanes.release(sealed);
-    this.#log.append(segment);
-    this.#pending = undefined;`,
+    let verdicts = NO_VERDICTS;`,
     killedBy: { file: ORDERS_TEST, title: 'I1: a write that failed has moved no mark and given no space back' },
   },
   {

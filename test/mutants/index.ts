@@ -17,6 +17,7 @@ import { READER_MUTANTS } from './readers.js';
 import { RECOVERY_MUTANTS } from './recovery.js';
 import { RETENTION_MUTANTS } from './retention.js';
 import { SEGMENT_MUTANTS } from './segment.js';
+import { SHADOW_MUTANTS } from './shadow.js';
 import { STAGING_MUTANTS } from './staging.js';
 import { STORAGE_MUTANTS } from './storage.js';
 import { STORE_MUTANTS } from './store.js';
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...EPOCH_MUTANTS,
   ...MEMORY_MUTANTS,
   ...CONTROL_MUTANTS,
+  ...SHADOW_MUTANTS,
   ...FLUSHER_MUTANTS,
   ...DECIDE_MUTANTS,
   ...LOG_MUTANTS,

@@ -44,10 +44,10 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     name: 'I2: stores the tail before the frame header',
     file: WRITER,
     find: `      encodeFrameHeader(ring, start, header, this.#frameSeed);
-      return advance(start, frameBytes);`,
+      if (isProven)`,
     replace: `      this.lane.tail.store(advance(start, frameBytes));
       encodeFrameHeader(ring, start, header, this.#frameSeed);
-      return advance(start, frameBytes);`,
+      if (isProven)`,
     killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
   },
   {
@@ -180,6 +180,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
     name: 'stores the sizes of a commit that is not published yet',
     file: WRITER,
     find: `    this.lane.tail.store(end);
+    this.#proofs?.entered();
     for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);`,
     replace: `    for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);
     this.lane.tail.store(end);`,

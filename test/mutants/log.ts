@@ -19,10 +19,9 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'moves on before the write: what failed leaves a hole',
     file: WRITER,
-    find: `    this.#file.write(pieces, this.#offset);
-    this.#offset += segmentBytes;`,
+    find: `    const again = (): void => this.#file.write(pieces, this.#offset);`,
     replace: `    this.#offset += segmentBytes;
-    this.#file.write(pieces, this.#offset - segmentBytes);`,
+    const again = (): void => this.#file.write(pieces, this.#offset - segmentBytes);`,
     killedBy: {
       file: 'test/unit/flusher/flusher.test.ts',
       title: 'stalls the log, and when space is back nothing was lost',

@@ -5,6 +5,8 @@ import { MODE } from '../../../src/epoch/mode.js';
 import { FlusherLanes } from '../../../src/flusher/lanes.js';
 import { type Jumbo, LaneWriter } from '../../../src/lane/lane-writer.js';
 import type { CheckedCommit, CommitInput } from '../../../src/record/commit.js';
+import { ShadowCompare } from '../../../src/shadow/shadow-compare.js';
+import { MemoryDirectory } from '../../../src/testing.js';
 import { checked } from '../flusher-rig.js';
 import { PAYLOAD_BYTES, readFrames } from './frames.js';
 import { bornFlusher, bornWriter, type Ghost, type Note, type WrittenFrame } from './ghost.js';
@@ -22,6 +24,8 @@ export interface WriterPlan {
   /** Its commits enter the lane together. */
   readonly isRun?: boolean;
   readonly isMortal?: boolean;
+  /** Its commits have proofs. */
+  readonly isProven?: boolean;
 }
 
 /** The commit that a value stands for. */
@@ -35,8 +39,9 @@ export function commitOf(value: number, withSize = false, payloadBytes = PAYLOAD
 
 /** A thread that appends without end of patience. */
 export function writerThread(log: SharedLog, plan: WriterPlan): ThreadPlan<Ghost> {
-  const { id, lane, values, withSize, isMortal = false } = plan;
-  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed, MODE.auto);
+  const { id, lane, values, withSize, isMortal = false, isProven = false } = plan;
+  const provenPerMille = isProven ? 1000 : 0;
+  const writer = new LaneWriter(log.lanes[lane]!, id, log.control, log.frameSeed, MODE.auto, provenPerMille);
   const commits = values.map((value) => checked(commitOf(value, withSize)));
   const body = (): void => {
     commits.forEach((commit, index) => {
@@ -134,6 +139,26 @@ export interface FlusherPlan {
   /** Whether it may hear of a death while a sealed epoch waits to be written. */
   readonly reapsUnwritten?: boolean;
   readonly jumbos?: readonly PlannedJumbo[];
+  /** Whether commits are held against proofs before they are cut. */
+  readonly isShadowed?: boolean;
+}
+
+/** Shadow compare of memory that nobody corrupts: whatever it finds is wrong. */
+function shadowOf(log: SharedLog): ShadowCompare {
+  return new ShadowCompare({
+    directory: new MemoryDirectory(),
+    frameSeed: log.frameSeed,
+    isDirect: false,
+    sync: false,
+    isOn: () => true,
+    jumbos: () => {
+      throw new Error('No jumbo has a proof here.');
+    },
+    recentTrace: () => [],
+    diverged: (message) => {
+      throw new Error(`M4: ${message}`);
+    },
+  });
 }
 
 /** Seals, writes, releases and reaps, with the real FlusherLanes. */
@@ -142,7 +167,7 @@ export function flusherThread(log: SharedLog, plan: FlusherPlan): ThreadPlan<Gho
   const pause = machine.word('the write of the flusher');
   // What FlusherLanes keeps from one seal to the next - epochs, dead guards - follows from what is told and noted.
   const body = (): void => {
-    const flusher = new FlusherLanes(control, log.lanes, () => receive());
+    const flusher = new FlusherLanes(control, log.lanes, () => receive(), plan.isShadowed ? shadowOf(log) : undefined);
     const held = new Set<number>();
     const receive = (): void => {
       for (const { jumboId, frame, writerId, posted } of plan.jumbos ?? []) {

@@ -44,10 +44,12 @@ export class PlainMemory {
   #isTouched = false;
   #hasWhole = false;
 
-  /** Adds bytes that are used through a ByteRing: each made over their buffer notes its accesses. Says where. */
+  /** Adds bytes that are used through ByteRings: each made over their buffer notes its accesses. Says where. */
   add(bytes: Uint8Array): number {
     const start = this.#add(bytes, true);
-    noters.set(bytes.buffer, (ring, isWrapping) => this.#noting(ring, start, isWrapping));
+    noters.set(bytes.buffer, (ring, isWrapping) => {
+      return this.#noting(ring, start + ring.bytes.byteOffset - bytes.byteOffset, isWrapping);
+    });
     return start;
   }
 
@@ -147,8 +149,8 @@ export class PlainMemory {
       copyIn: wrap(ring.copyIn, WRITTEN, (source) => source.length),
       zero: wrap(ring.zero, WRITTEN, (length) => length),
       crc: wrap(ring.crc, READ, (length) => length),
-      // Views: whoever reads them says so, see noteRead.
-      pieces: ring.pieces.bind(ring),
+      // Views: whoever reads them later says so again, see noteRead.
+      pieces: wrap(ring.pieces, READ, (length) => length),
       bytes: ring.bytes,
     };
     return new Proxy(ring, {

@@ -19,7 +19,8 @@ export function exploreSealing(name: string, scope: SealingScope): Promise<Explo
   const { writers, seals, reapsUnwritten = false } = scope;
   const log = new SharedLog(scope);
   const plans = writers.map((plan, thread) => ({ ...plan, thread, id: 2 + thread }));
-  const flusher = flusherThread(log, { writers: plans, rounds: seals, reapsUnwritten });
+  const isShadowed = writers.some(({ isProven }) => isProven);
+  const flusher = flusherThread(log, { writers: plans, rounds: seals, reapsUnwritten, isShadowed });
   const threads = plans.map((plan) => (plan.isRun ? runThread(log, plan) : writerThread(log, plan)));
   return exploreLog({ ...scope, name, log, threads: [...threads, flusher] });
 }

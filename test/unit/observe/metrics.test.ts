@@ -108,8 +108,8 @@ describe('a registry of prom-client', () => {
     const { tables } = readMarkdown(readPackageFile('design/observability.md'));
     const rows = tables.find(({ columns }) => columns[0] === 'metric')?.rows ?? [];
     expect(types).toEqual(rows.map(([, type, name = '']) => [withoutBackticks(name), type]));
-    const { state, counters, gauges, decisions, histograms, store: own } = store.metrics();
-    const all = [counters, gauges, { state, decisions }, own.counters, own.gauges, histograms];
+    const { state, mode, fallback, counters, gauges, decisions, histograms, store: own } = store.metrics();
+    const all = [counters, gauges, { state, mode, fallback, decisions }, own.counters, own.gauges, histograms];
     const names = all.flatMap((each) => Object.keys(each)).sort();
     expect(rows.map(([name = '']) => withoutBackticks(name)).sort()).toEqual(names);
     stop();
@@ -130,6 +130,10 @@ describe('a registry of prom-client', () => {
     expect(of('lanewal_durable_seq')).toBe(3);
     expect(of('lanewal_state', ',state="running"')).toBe(1);
     expect(of('lanewal_state', ',state="failed"')).toBe(0);
+    expect(of('lanewal_mode', ',mode="auto"')).toBe(1);
+    expect(of('lanewal_mode', ',mode="shadow_compare"')).toBe(0);
+    expect(of('lanewal_fallback', ',reason="none"')).toBe(1);
+    expect(of('lanewal_fallback', ',reason="publication_mismatch"')).toBe(0);
     expect(of('lanewal_sync_seconds_count')).toBe(counters.syncs);
     expect(of('lanewal_sync_seconds_sum')).toBeCloseTo(histograms.sync.sumMs / 1000, 12);
     expect(of('lanewal_sync_seconds_bucket', ',le="+Inf"')).toBe(counters.syncs);

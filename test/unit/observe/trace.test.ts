@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Control } from '../../../src/epoch/control.js';
 import { FlushTelemetry } from '../../../src/flusher/flush-telemetry.js';
+import type { LogStart } from '../../../src/log/log-writer.js';
 import { Telemetry } from '../../../src/observe/telemetry.js';
 import { TRACE_COMPONENTS, type TraceRecord } from '../../../src/observe/trace.js';
 import { openWalOn, SimulatedDirectory } from '../../../src/testing.js';
@@ -56,7 +57,7 @@ function fieldsOf(words: string, { scenario, action }: TraceRecord): string[] {
   const names = parts.flatMap((part) => {
     return [...part.replace(/^\s*`\w+`:/, '').matchAll(/`(\w+)`/g)].map(([, name]) => name ?? '');
   });
-  return ['component', 'traceId', 'timeMs', ...names].sort();
+  return ['component', 'traceId', 'timeMs', 'mode', 'fallback', ...names].sort();
 }
 
 /** Everything that a log can do: commits of all kinds, a full disk, a checkpoint, a close; then a failure. */
@@ -203,7 +204,9 @@ describe('when nobody listens', () => {
     expect(new Telemetry(wal.handle.telemetry).isTraced).toBe(false);
     const post = vi.fn();
     const telemetry = new Telemetry();
-    const told = new FlushTelemetry(Control.create(0, 0), telemetry, 'id', 1, post);
+    const logStart = { position: { nextSeq: 1 } } as LogStart;
+    const start = { telemetry: telemetry.buffer, traceId: 'id', logStart };
+    const told = new FlushTelemetry(Control.create(0, 0), start, post);
     const work = async (): Promise<void> => {
       told.synced(1, 1, 5);
       told.checkpointed(1, 5, 1);
