@@ -48,7 +48,7 @@ export const SETTINGS: readonly SettingRow[] = [
     unit: '',
     defaultWords: 'auto',
     effect:
-      'Lanes without a global lock (auto), one ordered lane (conservative), or auto and every commit checked (shadow_compare).',
+      'Lanes without a global lock (auto), one ordered lane (conservative), or auto with checks (shadow_compare).',
     rule: {
       kind: 'choice',
       choices: ['auto', 'conservative', 'shadow_compare'],

@@ -38,7 +38,7 @@ test.each(TRACE_NAMES)('%s: one copy by one writer is what SQLite made of it', a
     lanes: 1,
     lanesUsed: 1,
     lanesPerEpochMax: 1,
-    shadow: { notRun: result.epochs, clean: 0, diverged: 0 },
+    shadow: { notRun: result.transactions, clean: 0, diverged: 0 },
     fallback: 'none',
   });
   expect(result.seconds).toBeGreaterThan(0);

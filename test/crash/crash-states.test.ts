@@ -19,17 +19,18 @@ const TWO = scripts(2, ['a'], PAUSES);
 // Different states that were found when this was written: fewer mean that the search has shrunk. Without any sync they
 // double with each operation, so there one commit is enough.
 test.each([
-  { fsync: 'full', overlaps: false, all: [...ONE, ...TWO], distinctMin: 3064 },
-  { fsync: 'normal', overlaps: false, all: [...ONE, ...TWO], distinctMin: 3150 },
-  { fsync: 'full', overlaps: true, all: TWO, distinctMin: 1743 },
-  { fsync: 'off', overlaps: false, all: ['', 'a'], distinctMin: 1937 },
+  { fsync: 'full', overlaps: false, spoils: false, all: [...ONE, ...TWO], distinctMin: 3064 },
+  { fsync: 'full', overlaps: false, spoils: true, all: ['a', 'j', 'a+a'], distinctMin: 3758 },
+  { fsync: 'normal', overlaps: false, spoils: false, all: [...ONE, ...TWO], distinctMin: 3150 },
+  { fsync: 'full', overlaps: true, spoils: false, all: TWO, distinctMin: 1743 },
+  { fsync: 'off', overlaps: false, spoils: false, all: ['', 'a'], distinctMin: 1937 },
 ] as const)(
-  'R1, R9: under $fsync (overlapped: $overlaps) no crash state breaks a promise (F01, F04, F05, F06, F28)',
-  async ({ fsync, overlaps, all, distinctMin }) => {
+  'R1, R9, M5: under $fsync (overlapped: $overlaps, spoiled: $spoils) no crash state breaks a promise (F01, F04, F05, F06, F28)',
+  async ({ fsync, overlaps, spoils, all, distinctMin }) => {
     const search = new CrashSearch();
     for (const place of PLACES)
-      for (const script of all) await search.run({ fsync, overlaps, ...place, script }, BOUNDS);
-    console.log(`crash states under ${fsync}, overlapped ${overlaps}: ${search.summary}`);
+      for (const script of all) await search.run({ fsync, overlaps, spoils, ...place, script }, BOUNDS);
+    console.log(`crash states under ${fsync}, overlapped ${overlaps}, spoiled ${spoils}: ${search.summary}`);
     search.expectAtLeast(distinctMin);
   },
 );

@@ -26,6 +26,8 @@ const TWO: SectorBounds = { sectorsMax: 2 };
 const SYNCING = ['full', 'normal'] as const;
 /** With every sync under way until the next segment is written. */
 const OVERLAPPED = ['full, overlapped'] as const;
+/** Every commit has a proof, and every segment is spoiled when it is written first. */
+const SPOILED = ['full, spoiled'] as const;
 
 // `distinctMin` is what a whole run printed.
 // Minutes to an hour and a half on one core; a busy machine takes several times as long.
@@ -40,17 +42,20 @@ test.each([
   { commits: 'three of a page', place: RECYCLED, all: PAGES, bounds: TEN, policies: SYNCING, distinctMin: 38_124 },
   { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TEN, policies: OVERLAPPED, distinctMin: 144_540 },
   { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TEN, policies: OVERLAPPED, distinctMin: 145_344 },
+  { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TWO, policies: SPOILED, distinctMin: 1 },
+  { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TWO, policies: SPOILED, distinctMin: 1 },
   { commits: 'up to two', place: EMPTY, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 23_669 },
   { commits: 'up to two', place: RECYCLED, all: UP_TO_TWO, bounds: TWO, policies: ['off'], distinctMin: 108_540 },
   { commits: 'three', place: EMPTY, all: THREE, bounds: TWO, policies: ['off'], distinctMin: 208_821 },
 ] as const)(
-  'R1, R9: under $policies, $commits commits, $place.start: no crash state breaks a promise (F28)',
+  'R1, R9, M5: under $policies, $commits commits, $place.start: no crash state breaks a promise (F28)',
   async ({ commits, place, all, bounds, policies, distinctMin }) => {
     const search = new CrashSearch();
     for (const policy of policies) {
       const overlaps = policy === OVERLAPPED[0];
-      const fsync = overlaps ? 'full' : policy;
-      for (const script of all) await search.run({ fsync, overlaps, ...place!, script }, bounds);
+      const spoils = policy === SPOILED[0];
+      const fsync = overlaps || spoils ? 'full' : policy;
+      for (const script of all) await search.run({ fsync, overlaps, spoils, ...place!, script }, bounds);
     }
     console.log(`crash states under ${policies}, ${commits} commits, ${place!.start}: ${search.summary}`);
     search.expectAtLeast(distinctMin);

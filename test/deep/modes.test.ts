@@ -9,7 +9,7 @@ import { readTrace, TRACE_NAMES, tracePath } from '../support/traces.js';
 
 afterEach(removeFolders);
 
-const MODES = { auto: 'none', conservative: 'operator_forced' } as const;
+const MODES = { auto: 'none', conservative: 'operator_forced', shadow_compare: 'none' } as const;
 const cases = TRACE_NAMES.flatMap((name) =>
   Object.entries(MODES).map(([mode, fallback]) => ({ name, mode, fallback })),
 );
@@ -22,7 +22,13 @@ test.each(cases)(
     const options = ['--db', join(makeFolder(), 'a.db'), '--copies', '8', '--writers', '8', '--mode', mode];
     const result = await runJson<ReplayDocument>(['replay', ...inputs, ...options]);
     const sha256 = Array.from({ length: 8 }, () => oracle.replaySha256);
-    expect(result).toMatchObject({ transactions: 8 * oracle.committedTransactions, mode, fallback, sha256 });
+    const transactions = 8 * oracle.committedTransactions;
+    // Every batch of shadow compare has its verdict, and of other modes none has.
+    const shadow =
+      mode === 'shadow_compare'
+        ? { clean: transactions, diverged: 0, notRun: 0 }
+        : { clean: 0, diverged: 0, notRun: transactions };
+    expect(result).toMatchObject({ transactions, mode, fallback, sha256, shadow });
     if (mode === 'conservative') expect([result.lanesUsed, result.lanesPerEpochMax]).toEqual([1, 1]);
   },
   900_000,

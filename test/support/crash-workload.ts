@@ -2,11 +2,18 @@
 // arrangement into epochs, under every policy, run by a rig on a simulated disk. A workload has a name that says all of
 // it, so that a failure can be run again alone.
 
+import { expect } from 'vitest';
+import { FRAME_HEADER } from '../../src/frame/layout.js';
 import type { CommitInput } from '../../src/record/commit.js';
+import { RECORD_HEADER } from '../../src/record/layout.js';
+import { decodeSegmentHeader } from '../../src/segment/codec.js';
+import { SEGMENT_HEADER } from '../../src/segment/layout.js';
+import type { Directory } from '../../src/storage/directory.js';
 import type { CrashPoint } from '../../src/storage/simulated-crash.js';
 import { SimulatedDirectory } from '../../src/storage/simulated-directory.js';
 import { checked, PAGE_BYTES, Rig, type RigOptions } from './flusher-rig.js';
 import { LOG_ID } from './log-builder.js';
+import { writesOf } from './writes-of.js';
 
 /**
  * `a`: one page. `b`: two pages. `s`: a page, and the space is cut to it. `j`: more than a lane holds, so that it has
@@ -27,6 +34,8 @@ export interface CrashWorkload {
   readonly script: string;
   /** Every sync is under way until the next segment is written. */
   readonly overlaps?: boolean;
+  /** Every commit has a proof, and every segment is spoiled on its way to the disk when it is written first. */
+  readonly spoils?: boolean;
 }
 
 /** A crash point of a workload, and what was promised by then. */
@@ -66,8 +75,8 @@ export function scripts(count: number, kinds: readonly string[], pauses: readonl
   );
 }
 
-export function nameOfWorkload({ fsync, start, files, script, overlaps }: CrashWorkload): string {
-  return `${fsync}${overlaps ? '-overlapped' : ''}/${start}/${files}/${script}`;
+export function nameOfWorkload({ fsync, start, files, script, overlaps, spoils }: CrashWorkload): string {
+  return `${fsync}${overlaps ? '-overlapped' : ''}${spoils ? '-spoiled' : ''}/${start}/${files}/${script}`;
 }
 
 function commitOf(kind: CommitKind, value: number): CommitInput {
@@ -91,24 +100,39 @@ function lineOf(seq: number, { pages = [], dbSizePages }: CommitInput): string {
 }
 
 function optionsOf(
-  { fsync, files, overlaps = false }: Pick<CrashWorkload, 'fsync' | 'files' | 'overlaps'>,
-  directory: SimulatedDirectory,
+  { fsync, files, overlaps = false, spoils = false }: Pick<CrashWorkload, 'fsync' | 'files' | 'overlaps' | 'spoils'>,
+  disk: SimulatedDirectory,
 ): RigOptions {
+  const directory = spoils ? spoiling(disk) : disk;
   // With little to sync at most, any sync is enough to go on meanwhile.
   const settings = { fsync, maxParallelCommitBytes: 2 ** 20, syncBytes: overlaps ? SYNC_BYTES : 2 ** 23 };
   return { directory, laneBytes: LANE_BYTES, logFileBytes: FILE_BYTES[files], logId: LOG_ID, settings };
 }
 
+/** Changes a byte of the first frame of each segment when it is written first. */
+function spoiling(disk: SimulatedDirectory): Directory {
+  const seen = new Set<string>();
+  return writesOf(disk, (bytes) => {
+    const header = decodeSegmentHeader(bytes);
+    if ('refused' in header || header.frameCount === 0 || seen.has(`${header.headerCrc}`)) return;
+    seen.add(`${header.headerCrc}`);
+    const at = SEGMENT_HEADER.bytes + FRAME_HEADER.bytes + RECORD_HEADER.bytes;
+    bytes[at] = (bytes[at] as number) ^ 0xff;
+  });
+}
+
 /** Appends one commit; returns its line. */
-function append(rig: Rig, kind: CommitKind): string {
+function append(rig: Rig, kind: CommitKind, provenPerMille: number): string {
   const seq = rig.control.commitSeqNext.load();
   const input = grown(commitOf(kind, seq), rig.control.sizePages(0));
   const lane = seq % 2;
-  if (kind !== 'j') rig.append(input, lane);
-  else {
-    const { commit, frame } = rig.postJumbo(input, seq, 2 + lane);
-    rig.writer(lane).tryAppendJumbo(checked(input, rig.control) && commit, { jumboId: seq, frame }, 0, () => true);
-  }
+  const writer = rig.writer(lane, 2 + lane, undefined, provenPerMille);
+  const commit = checked(input, rig.control);
+  if (kind === 'j') {
+    const jumbo = writer.encodeJumbo(commit, seq);
+    rig.posted.push([seq, { ...jumbo, writerId: 2 + lane }]);
+    expect(writer.tryAppendJumbo(commit, jumbo, 0, () => true)).toBe(seq);
+  } else expect(writer.tryAppend(commit, 0)).toBe(seq);
   return lineOf(seq, input);
 }
 
@@ -136,7 +160,7 @@ async function startOf({ start, files }: CrashWorkload): Promise<{ disk: Simulat
   if (start === 'empty') return { disk, lines };
   const rig = await Rig.open(optionsOf({ fsync: 'full', files }, disk));
   while (rig.log.files().length < 4) {
-    lines.push(append(rig, 'b'));
+    lines.push(append(rig, 'b', 0));
     await pause(rig, disk, '|');
   }
   // All but the newest files become spares.
@@ -163,7 +187,7 @@ export async function runWorkload(workload: CrashWorkload): Promise<PromisedPoin
   rig = await Rig.open(optionsOf(workload, disk));
   for (const step of workload.script) {
     if (step === '+' || step === '|' || step === '.') await pause(rig, disk, step);
-    else lines.push(append(rig, step as CommitKind));
+    else lines.push(append(rig, step as CommitKind, workload.spoils ? 1000 : 0));
   }
   await pause(rig, disk, '.');
   checkpoint = rig.control.durableSeq.load();

@@ -79,6 +79,7 @@ function chooseSettings(
     ...sizes,
     lanes: random() < 0.7 ? writers : between(random, 1, writers + 1),
     fsync: pick(random, ['full', 'normal', 'off'] as const),
+    mode: pick(random, ['auto', 'auto', 'conservative', 'shadow_compare'] as const),
     epochIntervalMs: pick(random, [1, 2, 5, 10]),
     recoveryMemoryBytes: 2 ** 20,
     maxFlushDelayMs: random() < 0.9 ? 0 : 2,
