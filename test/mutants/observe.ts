@@ -44,7 +44,7 @@ export const OBSERVE_MUTANTS: readonly Mutant[] = [
     find: `    if (!this.#telemetry.isTraced) return;
 `,
     replace: ``,
-    killedBy: { file: TRACE_TEST, title: 'nothing is collected, and nothing crosses threads' },
+    killedBy: { file: TRACE_TEST, title: 'what was done last is kept for evidence where commits are compared' },
   },
   {
     name: 'telemetry: a stall is told before the seals in front of it',

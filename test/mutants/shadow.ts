@@ -60,7 +60,7 @@ export const SHADOW_MUTANTS: readonly Mutant[] = [
     find: `        repair(copies);
 `,
     replace: ``,
-    killedBy: { file: SHADOW_TEST, title: 'leaves a latch, a flag in the certificate, and evidence' },
+    killedBy: { file: SHADOW_TEST, title: 'M5: a frame whose length is damaged is put right' },
   },
   {
     name: 'M5: the buffer of a jumbo is not looked at',
@@ -104,7 +104,7 @@ export const SHADOW_MUTANTS: readonly Mutant[] = [
     file: 'src/flusher/mode-watch.ts',
     find: `this.modes.fallBack('publication_mismatch', message),`,
     replace: `void message,`,
-    killedBy: { file: SHADOW_TEST, title: 'leaves a latch, a flag in the certificate, and evidence' },
+    killedBy: { file: SHADOW_TEST, title: 'leaves a latch and evidence that says what differs' },
   },
   {
     name: 'proofs are forgotten when the mode changes',

@@ -218,6 +218,19 @@ describe('when nobody listens', () => {
     telemetry.isTraced = true;
     await work();
     expect(post.mock.calls.map(([records]) => records.length)).toEqual([2]);
+    expect(told.recent()).toEqual([]);
+  });
+
+  test('what was done last is kept for evidence where commits are compared, and crosses no threads', () => {
+    const post = vi.fn();
+    const logStart = { position: { nextSeq: 1 } } as LogStart;
+    const start = { telemetry: new Telemetry().buffer, traceId: 'id', logStart };
+    const told = new FlushTelemetry(Control.create(0, 0), start, post, () => true);
+    for (let epoch = 1; epoch <= 70; epoch += 1) told.synced(1, epoch, epoch + 1);
+    told.post();
+    expect(post).not.toHaveBeenCalled();
+    const epochs = told.recent().map(({ component, epoch }) => [component, epoch]);
+    expect(epochs).toEqual(Array.from({ length: 64 }, (_, index) => ['sync', index + 7]));
   });
 
   test('a subscriber of another component costs an append nothing and is told nothing of it', async () => {

@@ -176,7 +176,18 @@ describe('memory that changes between append and flush', () => {
     expect(await read(directory)).toEqual(appended.map(said));
   });
 
-  test('leaves a latch, a flag in the certificate, and evidence that says what differs', async () => {
+  test('M5: a frame whose length is damaged is put right before the lane is cut', async () => {
+    const directory = memory();
+    const wal = await openWalOn(directory, { ...LANES, mode: 'shadow_compare' });
+    for (const pageNumber of [1, 2]) wal.connect().append({ pages: [page(pageNumber)] });
+    for (const at of [0, 1, 2, 3]) corrupt(wal, wal.connect().lane, at, 0xff);
+    await wal.flush();
+    expect(verdicts(wal)).toEqual({ clean: 1, diverged: 1, notRun: 0 });
+    await wal.close();
+    expect(await read(directory)).toEqual([1, 2].map((each) => said({ pages: [page(each)] })));
+  });
+
+  test('leaves a latch and evidence that says what differs', async () => {
     const directory = memory();
     const wal = await openWalOn(directory, { ...LANES, mode: 'shadow_compare' });
     const writer = wal.connect();
