@@ -11,6 +11,7 @@ import { inDirectory, ratios, round, summary } from './harness.js';
 import { PAGE_BYTES } from './log-writer.js';
 import { RawStreams } from './raw-disk.js';
 import type { BenchResult } from './result.js';
+import { warmUp } from './warm-up.js';
 import { fillPool, recycleBehind, segmentBytes, Writers } from './writers.js';
 
 /** Pages of a burst: 8 MiB, which a lane of 16 MiB takes without waiting. */
@@ -35,6 +36,8 @@ export async function benchAppend(parent: string, { rounds, seconds }: AppendCas
     const writers = await Writers.start(wal, writerCount);
     const free = { kind: 'free', seconds, pages: 1 } as const;
     await fillPool(wal, writers, writerCount);
+    await warmUp((plan) => writers.run(plan), free);
+    await burstNs(wal, seconds);
     const bare: number[] = [];
     const append: number[] = [];
     const total: number[] = [];

@@ -77,7 +77,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     benchPeers(directory, {
       writers: quick ? [1, 8] : [1, 2, 4, 8],
       keys: KEYS,
-      seconds: quick ? 0.2 : 1,
+      seconds: quick ? 0.2 : 0.5,
       rounds: roundsOf(quick),
     }),
   entries: (directory, quick) =>

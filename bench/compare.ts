@@ -1,11 +1,12 @@
-// Contenders under the same load, in turns in each round, another one first in each, behind a round that warms up. In
-// the end every one of them is closed, opened anew, and every value compared with what its writers were told.
+// Contenders under the same load, in turns in each round, another one first in each, all of them warm. In the end every
+// one of them is closed, opened anew, and every value compared with what its writers were told.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ContenderCase, type ContenderRound, ContenderRun } from './contender-run.js';
 import { inDirectory, round, type Summary, summary } from './harness.js';
 import type { Contender } from './peers/contender.js';
+import { WARM } from './warm-up.js';
 
 /** How much is done. */
 export interface CompareCase extends ContenderCase {
@@ -37,11 +38,11 @@ export async function compareContenders(
     }
     const { seconds, readPercent } = given;
     const plan = { kind: 'write', seconds, ...(readPercent === undefined ? {} : { readPercent }) } as const;
-    for (let index = 0; index <= given.rounds; index += 1) {
+    for (const { run } of runs) await run.round({ ...plan, ...WARM });
+    for (let index = 0; index < given.rounds; index += 1) {
       for (let turn = 0; turn < runs.length; turn += 1) {
         const { run, rounds } = runs[(turn + index) % runs.length] as (typeof runs)[number];
-        const figures = await run.round(plan);
-        if (index > 0) rounds.push(figures);
+        rounds.push(await run.round(plan));
       }
     }
     const compared: Compared[] = [];

@@ -6,6 +6,7 @@ import { openWal, type Wal } from '../src/index.js';
 import { inDirectory, ratios, round, summary } from './harness.js';
 import type { RoundPlan } from './log-writer.js';
 import type { BenchResult } from './result.js';
+import { warmUp } from './warm-up.js';
 import { recycleBehind, Writers } from './writers.js';
 
 /** How long it may take. */
@@ -50,10 +51,11 @@ async function measured(parent: string, pattern: Pattern, { rounds, seconds }: C
   return inDirectory(parent, async (directory) => {
     const off = await Subject.start(directory, pattern, 'off');
     const on = await Subject.start(directory, pattern, 'on');
-    for (let index = 0; index <= rounds; index += 1) {
-      // Who comes first changes: whatever a round leaves behind is the other's as often. The first round warms up.
+    for (const log of [off, on]) await warmUp((plan) => log.run(plan), pattern.plan);
+    for (let index = 0; index < rounds; index += 1) {
+      // Who comes first changes: whatever a round leaves behind is the other's as often.
       const order = index % 2 === 0 ? [off, on] : [on, off];
-      for (const log of order) await log.run({ ...pattern.plan, seconds }, index > 0);
+      for (const log of order) log.rates.push(round(await log.run({ ...pattern.plan, seconds }), 0));
     }
     const { made, last } = on.wal.metrics().decisions ?? {};
     await off.end();
@@ -84,9 +86,9 @@ class Subject {
     return new Subject(wal, await Writers.start(wal, writers));
   }
 
-  async run(plan: RoundPlan, isNoted: boolean): Promise<void> {
-    const { commitsPerSecond } = await this.#writers.run(plan);
-    if (isNoted) this.rates.push(round(commitsPerSecond, 0));
+  /** @returns commits a second */
+  async run(plan: RoundPlan): Promise<number> {
+    return (await this.#writers.run(plan)).commitsPerSecond;
   }
 
   async end(): Promise<void> {

@@ -8,6 +8,7 @@ import { inDirectory, pointAt, ratios, round, summary } from './harness.js';
 import { openLevel } from './peers/classic-level.js';
 import { loadPeer } from './peers/contender.js';
 import type { BenchResult, Comparison, Plot } from './result.js';
+import { WARM } from './warm-up.js';
 import { WorkerGroup } from './worker-group.js';
 import { recycleBehind } from './writers.js';
 
@@ -97,6 +98,10 @@ async function measure({ sizes, writers, rounds, seconds }: EntriesCase, lines: 
       lines.map(({ name, mode, group }) => ({ name, mode, group, bytes, writers: count, rates: [] as number[] })),
     ),
   );
+  const warm = (group: Line['group'], mode: EntryPlan['mode']) => group.round({ mode, bytes: ROW_BYTES, ...WARM });
+  // Waiting makes an epoch of every few entries, which warms the flusher of the unsynced log too.
+  for (const group of new Set(lines.map((line) => line.group))) await warm(group, 'durable');
+  for (const { group, mode } of lines) if (mode !== 'durable') await warm(group, mode);
   for (let index = 0; index < rounds; index += 1) {
     for (const { group, mode, bytes, writers: count, rates } of all) {
       const run = await group.round({ mode, seconds, bytes }, count);

@@ -32,6 +32,8 @@ export interface EntryWriterData {
 export interface EntryPlan {
   readonly mode: 'durable' | 'unsynced' | 'batch';
   readonly seconds: number;
+  /** Of this writer: the round ends behind so many, if it has not ended before. */
+  readonly commits?: number;
   readonly bytes: number;
 }
 

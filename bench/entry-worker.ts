@@ -11,12 +11,12 @@ const { start, writer } = workerData as EntryWriterData;
 const sink = await openSink(start, writer);
 
 /** @returns how many entries were taken, and are with the operating system at least */
-serveRounds(async ({ mode, seconds, bytes }: EntryPlan): Promise<number> => {
+serveRounds(async ({ mode, seconds, commits = Number.POSITIVE_INFINITY, bytes }: EntryPlan): Promise<number> => {
   const entry = new Uint8Array(bytes).fill(writer + 1);
   const entries = Array.from({ length: BATCH }, () => entry);
   const endMs = performance.now() + seconds * 1000;
   let taken = 0;
-  while (performance.now() < endMs) {
+  while (performance.now() < endMs && taken < commits) {
     if (mode === 'durable') {
       await sink.durable(entry);
       taken += 1;

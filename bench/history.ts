@@ -8,6 +8,7 @@ import { openWal, type Wal } from '../src/index.js';
 import { inDirectory, pointAt, quiet, ratios, round, summary } from './harness.js';
 import type { RoundPlan } from './log-writer.js';
 import type { BenchResult, Comparison, Plot } from './result.js';
+import { WARM } from './warm-up.js';
 import { type LogRound, Writers } from './writers.js';
 
 const WRITERS = 2;
@@ -85,13 +86,12 @@ async function costsOf(parent: string, history: History, { rounds, seconds }: Hi
     const { bytesWritten, epochs } = old.counters();
     const costs = { fresh: [] as number[], old: [] as number[] };
     const cost = (run: LogRound): number => 1e6 / run.commitsPerSecond;
-    // Behind a round that warms up.
-    for (let index = 0; index <= rounds; index += 1) {
+    for (const writers of [freshWriters, oldWriters]) await writers.run({ ...plan, ...WARM });
+    for (let index = 0; index < rounds; index += 1) {
       await quiet();
       const isFreshFirst = index % 2 === 0;
       const first = await (isFreshFirst ? freshWriters : oldWriters).run(plan);
       const second = await (isFreshFirst ? oldWriters : freshWriters).run(plan);
-      if (index === 0) continue;
       costs.fresh.push(cost(isFreshFirst ? first : second));
       costs.old.push(cost(isFreshFirst ? second : first));
     }

@@ -8,6 +8,8 @@ import { inDirectory, quantile, quiet, ratios, round, summary } from './harness.
 import { PAGE_BYTES } from './log-writer.js';
 import type { BenchResult, Comparison } from './result.js';
 import type { ComparisonId } from './rows.js';
+import { WARM } from './warm-up.js';
+import { recycleBehind } from './writers.js';
 
 /** How much is done. */
 export interface InFlightCase {
@@ -69,11 +71,13 @@ interface Round {
 export async function benchInFlight(parent: string, given: InFlightCase): Promise<BenchResult> {
   return inDirectory(parent, async (directory) => {
     await using wal = await openWal(join(directory, 'db'), { fsync: 'full', lanes: 2 });
+    const stopRecycling = recycleBehind(wal);
     const comparisons: Comparison[] = [];
     const figures: Record<string, unknown> = {};
     for (const { id, cpuId, what, input } of KINDS) {
       const rounds = { staged: [] as Round[], unstaged: [] as Round[] };
-      // Behind a round that warms up.
+      // An epoch for each commit, which warms the flusher, and behind it a round that warms up the rest.
+      await serve(wal, staged, input, 1, WARM.commits);
       for (let index = 0; index <= given.rounds; index += 1) {
         const isStagedFirst = index % 2 === 0;
         const first = await runRound(wal, isStagedFirst ? staged : unstaged, input, given);
@@ -92,6 +96,7 @@ export async function benchInFlight(parent: string, given: InFlightCase): Promis
         unstaged: { ...medians(rounds.unstaged), perCommit: await counted(unstaged) },
       };
     }
+    await stopRecycling();
     return { comparisons, plots: [], notes: [noteOf(given.requests)], figures };
   });
 }
@@ -135,7 +140,6 @@ async function runRound(
   const tookMs = performance.now() - startMs;
   const { user, system } = process.cpuUsage(cpuBefore);
   const { commits, epochs } = wal.counters();
-  await wal.checkpoint({ throughSeq: wal.marks().durableSeq });
   return {
     commitsPerSecond: (latenciesMs.length * 1000) / tookMs,
     p50Ms: quantile(latenciesMs, 0.5),

@@ -2,22 +2,17 @@
 // state (log files recycled behind them). Beside it in the same rounds: 1, 2 and 4 raw streams that write and sync
 // pieces of the size of the log's segments, and the global-lock log.
 
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { openWal, type Wal } from '../src/index.js';
-import { type GlobalLockHandle, GlobalLockLog } from './baseline/global-lock-log.js';
 import { inDirectory, pointAt, ratios, summary } from './harness.js';
-import type { RoundPlan, RoundResult } from './log-writer.js';
+import type { RoundPlan } from './log-writer.js';
+import { LockLogUnderTest, LogUnderTest } from './logs-under-test.js';
 import { RawStreams } from './raw-disk.js';
 import type { BenchResult, Comparison, Series } from './result.js';
 import type { ComparisonId } from './rows.js';
-import { WorkerGroup } from './worker-group.js';
-import { fillPool, type LogRound, logRound, recycleBehind, segmentBytes, Writers } from './writers.js';
+import type { LogRound } from './writers.js';
 
 const MB = 1e6;
 const LANES = 8;
 const ROW_WRITERS = 4;
-const BASELINE_BYTES = 512 * 2 ** 20;
 
 /** How much is done. */
 export interface LanesCase {
@@ -40,10 +35,13 @@ type PlanName = keyof typeof PLANS;
 export async function benchLanes(parent: string, { writers, rounds, seconds }: LanesCase): Promise<BenchResult> {
   return inDirectory(parent, async (directory) => {
     const raw = await RawStreams.start(directory, 4);
-    const full = await LogUnderTest.start(directory, 'full', Math.max(...writers));
-    const normal = await LogUnderTest.start(directory, 'normal', ROW_WRITERS);
-    const baseline = await Baseline.start(directory, Math.max(...writers));
+    const most = Math.max(...writers);
+    const full = await LogUnderTest.start(directory, 'full', { fsync: 'full', lanes: LANES }, most);
+    const normal = await LogUnderTest.start(directory, 'normal', { fsync: 'normal', lanes: LANES }, ROW_WRITERS);
+    const baseline = await LockLogUnderTest.start(directory, most);
     const track: Track = new Map();
+    await firstPass(full, seconds, track);
+    for (const log of [full, normal, baseline]) await log.warmUp(PLANS['window, 8 pages']);
     for (let index = 0; index < rounds; index += 1) {
       await runRound({ raw, full, normal, baseline }, writers, seconds, track);
     }
@@ -56,7 +54,15 @@ interface UnderTest {
   readonly raw: RawStreams;
   readonly full: LogUnderTest;
   readonly normal: LogUnderTest;
-  readonly baseline: Baseline;
+  readonly baseline: LockLogUnderTest;
+}
+
+/** Before any file comes back: a log whose code is warm, on files that are made while it runs. */
+async function firstPass(log: LogUnderTest, seconds: number, track: Track): Promise<void> {
+  await log.warmUpWaiting();
+  const run = await log.run({ ...PLANS['window, 8 pages'], seconds }, ROW_WRITERS);
+  note(track, 'first pass', run.bytesPerSecond / MB);
+  note(track, 'first pass, unfilled bytes', run.unfilledBytes);
 }
 
 async function runRound(all: UnderTest, writers: readonly number[], seconds: number, track: Track): Promise<void> {
@@ -93,82 +99,6 @@ function rateOf(name: PlanName, run: LogRound): number {
 
 function note(track: Track, name: string, figure: number): void {
   track.set(name, [...(track.get(name) ?? []), figure]);
-}
-
-/** A round of lanewal's log. */
-interface LogRun extends LogRound {
-  readonly segmentBytes: number;
-  /** Written where the disk had no blocks yet: not the steady state. */
-  readonly unfilledBytes: number;
-}
-
-/** lanewal's log with its writers. */
-class LogUnderTest {
-  readonly #wal: Wal;
-  readonly #writers: Writers;
-  readonly #stopRecycling: () => Promise<void>;
-
-  private constructor(wal: Wal, writers: Writers) {
-    this.#wal = wal;
-    this.#writers = writers;
-    this.#stopRecycling = recycleBehind(wal);
-  }
-
-  static async start(directory: string, fsync: 'full' | 'normal', writers: number): Promise<LogUnderTest> {
-    const wal = await openWal(join(directory, fsync), { fsync, lanes: LANES, maxLogBytes: 2 ** 40 });
-    const log = new LogUnderTest(wal, await Writers.start(wal, writers));
-    await fillPool(wal, log.#writers, ROW_WRITERS);
-    return log;
-  }
-
-  async run(plan: RoundPlan, count: number): Promise<LogRun> {
-    const before = this.#wal.counters();
-    const run = await this.#writers.run(plan, count);
-    const after = this.#wal.counters();
-    return {
-      ...run,
-      segmentBytes: segmentBytes(before, after),
-      unfilledBytes: after.unfilledBytes - before.unfilledBytes,
-    };
-  }
-
-  async stop(): Promise<void> {
-    await this.#stopRecycling();
-    await this.#writers.stop();
-    await this.#wal.close();
-  }
-}
-
-/** The global-lock log with its writers. */
-class Baseline {
-  readonly #log: GlobalLockLog;
-  readonly #group: WorkerGroup<RoundPlan, RoundResult>;
-
-  private constructor(log: GlobalLockLog, group: WorkerGroup<RoundPlan, RoundResult>) {
-    this.#log = log;
-    this.#group = group;
-  }
-
-  static async start(directory: string, count: number): Promise<Baseline> {
-    const own = join(directory, 'baseline');
-    mkdirSync(own);
-    const log = GlobalLockLog.create(join(own, 'log'), BASELINE_BYTES);
-    const handle: GlobalLockHandle = log.handle;
-    const data = Array.from({ length: count }, (_, index) => ({ handle, index, count }));
-    return new Baseline(log, await WorkerGroup.launch(new URL('./baseline/lock-worker.js', import.meta.url), data));
-  }
-
-  /** Starts over at the head of its file behind each round, as if it had been checkpointed. */
-  async run(plan: RoundPlan, count: number): Promise<LogRound> {
-    const run = logRound(plan, await this.#group.round(plan, count));
-    this.#log.startOver();
-    return run;
-  }
-
-  async stop(): Promise<void> {
-    await this.#group.stop();
-    this.#log.close();
-  }
 }
 
 function report(track: Track, writers: readonly number[]): BenchResult {
@@ -223,7 +153,8 @@ function report(track: Track, writers: readonly number[]): BenchResult {
       },
     ],
     notes: [
-      `Lanes: one log of ${LANES} lanes for all counts of writers, which run in turns within a round. The ` +
+      `Lanes: one log of ${LANES} lanes for all counts of writers, which run in turns within a round. Log files are ` +
+        'recycled; `first pass` in the raw numbers is a round over files that were made while it ran. The ' +
         'global-lock log has the same writers, pages and windows; its file holds zeros on disk and is used again, as ' +
         'log files are. The raw streams are threads with a file each, measured right behind the log in every round.',
     ],

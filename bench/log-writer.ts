@@ -14,6 +14,8 @@ export interface RoundPlan {
    */
   readonly kind: 'wait' | 'window' | 'free' | 'burst' | 'open-loop';
   readonly seconds: number;
+  /** Of this writer: the round ends behind so many, if it has not ended before. */
+  readonly commits?: number;
   readonly pages: number;
   readonly window?: number;
   /** Of this writer, for `open-loop`. */
@@ -49,13 +51,13 @@ export function runRound<Commit>(log: LogWriter<Commit>, plan: RoundPlan, offset
 }
 
 function runClosedLoop<Commit>(log: LogWriter<Commit>, plan: RoundPlan, latencies: LatencyHistogram): number {
-  const { kind, seconds, pages, window = 1 } = plan;
+  const { kind, seconds, pages, window = 1, commits: commitsMax = Number.POSITIVE_INFINITY } = plan;
   const inFlight: Commit[] = [];
   let commits = 0;
   let last: Commit | undefined;
   let nowMs = performance.now();
   const endMs = nowMs + seconds * 1000;
-  for (; nowMs < endMs; commits += 1) {
+  for (; nowMs < endMs && commits < commitsMax; commits += 1) {
     last = log.append(pages);
     if (kind === 'wait') log.waitDurable(last);
     else if (kind === 'window' && inFlight.push(last) >= window) log.waitDurable(inFlight.shift() as Commit);

@@ -8,6 +8,7 @@ import { inDirectory, ratios, summary } from './harness.js';
 import { LatencyHistogram } from './histogram.js';
 import { RawStreams } from './raw-disk.js';
 import type { BenchResult, Comparison } from './result.js';
+import { WARM } from './warm-up.js';
 import { fillPool, recycleBehind, segmentBytes, Writers } from './writers.js';
 
 const WRITERS = 8;
@@ -29,6 +30,7 @@ export async function benchOpenLoop(parent: string, { rounds, seconds }: OpenLoo
     const disk: LatencyHistogram[] = [];
     const peaks: number[] = [];
     await fillPool(wal, writers, WRITERS);
+    await writers.run({ kind: 'wait', pages: 1, ...WARM });
     for (let index = 0; index < rounds; index += 1) {
       const peak = await writers.run({ kind: 'wait', seconds: seconds / 2, pages: 1 });
       peaks.push(peak.commitsPerSecond);

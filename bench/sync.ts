@@ -12,7 +12,8 @@ import { sqlite } from './peers/sqlite.js';
 import { RawStreams } from './raw-disk.js';
 import type { BenchResult, Comparison } from './result.js';
 import type { ComparisonId } from './rows.js';
-import { Writers } from './writers.js';
+import { WARM } from './warm-up.js';
+import { fillPool, Writers } from './writers.js';
 
 /** A segment of one page: header, frame, certificate, padded to 4 KiB. */
 const SEGMENT_BYTES = 8192;
@@ -57,14 +58,18 @@ export async function benchSync(parent: string, { rounds, seconds }: SyncCase): 
       awaited: new Track('lanewal, awaited'),
       sqlite: new Track('better-sqlite3, WAL FULL'),
     };
-    // Behind a round that warms up.
-    for (let index = 0; index <= rounds; index += 1) {
-      const note = (track: Track, latencies: LatencyHistogram): void => void (index > 0 && track.note(latencies));
-      note(tracks.raw, (await raw.round(SEGMENT_BYTES, seconds)).latencies);
-      note(tracks.blocking, (await writers.run({ kind: 'wait', seconds, pages: 1 })).latencies);
-      note(tracks.awaited, await awaited(wal, seconds));
-      await wal.checkpoint({ throughSeq: wal.marks().durableSeq });
-      if (peer !== undefined) note(tracks.sqlite, (await peer.round({ kind: 'write', seconds })).latencies);
+    const recycle = (): Promise<void> => wal.checkpoint({ throughSeq: wal.marks().durableSeq });
+    await fillPool(wal, writers, 1);
+    await recycle();
+    await writers.run({ kind: 'wait', pages: 1, ...WARM });
+    await awaited(wal, WARM);
+    await peer?.round({ kind: 'write', ...WARM });
+    for (let index = 0; index < rounds; index += 1) {
+      await recycle();
+      tracks.raw.note((await raw.round(SEGMENT_BYTES, seconds)).latencies);
+      tracks.blocking.note((await writers.run({ kind: 'wait', seconds, pages: 1 })).latencies);
+      tracks.awaited.note(await awaited(wal, { seconds }));
+      if (peer !== undefined) tracks.sqlite.note((await peer.round({ kind: 'write', seconds })).latencies);
     }
     await peer?.end();
     await Promise.all([writers.stop(), raw.stop()]);
@@ -107,13 +112,14 @@ async function startPeer(directory: string): Promise<ContenderRun | undefined> {
 }
 
 /** A commit of one page after the other, each awaited on this thread. */
-async function awaited(wal: Wal, seconds: number): Promise<LatencyHistogram> {
+async function awaited(wal: Wal, given: { seconds: number; commits?: number }): Promise<LatencyHistogram> {
+  const { seconds, commits = Number.POSITIVE_INFINITY } = given;
   const latencies = new LatencyHistogram();
   const image = new Uint8Array(PAGE_BYTES).fill(3);
   const writer = wal.connect();
   let nowMs = performance.now();
   const endMs = nowMs + seconds * 1000;
-  while (nowMs < endMs) {
+  while (nowMs < endMs && latencies.count < commits) {
     await writer.append({ pages: [{ pageNumber: 1, image }] }).durable();
     const thenMs = performance.now();
     latencies.record(thenMs - nowMs);

@@ -34,6 +34,8 @@ const HELD_AND_WANTED = 2;
 export interface GlobalLockHandle {
   readonly path: string;
   readonly shared: SharedArrayBuffer;
+  /** A commit that does not fit below starts over at the head of the file, as if all had been checkpointed. */
+  readonly wrapBytes: number;
 }
 
 /** A page and its number. */
@@ -57,14 +59,18 @@ export class GlobalLockLog {
     this.#words32 = new Int32Array(handle.shared);
   }
 
-  /** Makes a log whose first `fileBytes` bytes are zeros on disk. */
-  static create(path: string, fileBytes: number): GlobalLockLog {
+  /**
+   * Makes a log whose first `fileBytes` bytes are zeros on disk. It goes on behind them, or, if `isWrapping`, at the
+   * head again, over what is there: for rounds that nobody replays.
+   */
+  static create(path: string, fileBytes: number, isWrapping = false): GlobalLockLog {
     const fd = openSync(path, 'wx');
     const zeros = Buffer.alloc(2 ** 20);
     for (let at = 0; at < fileBytes; at += zeros.length) writeSync(fd, zeros, 0, zeros.length, at);
     fsyncSync(fd);
     closeSync(fd);
-    const log = new GlobalLockLog({ path, shared: new SharedArrayBuffer(SHARED_BYTES) });
+    const wrapBytes = isWrapping ? fileBytes : Number.MAX_SAFE_INTEGER;
+    const log = new GlobalLockLog({ path, shared: new SharedArrayBuffer(SHARED_BYTES), wrapBytes });
     Atomics.store(log.#words64, GENERATION, 1n);
     return log;
   }
@@ -75,7 +81,8 @@ export class GlobalLockLog {
     this.#lock();
     try {
       const end = Atomics.load(this.#words64, END);
-      writeSync(this.#fd, commit, 0, commit.length, Number(end - Atomics.load(this.#words64, START)));
+      if (this.#offsetOf(end) + commit.length > this.handle.wrapBytes) this.startOver();
+      writeSync(this.#fd, commit, 0, commit.length, this.#offsetOf(end));
       const next = end + BigInt(commit.length);
       // Behind the write: whoever syncs up to here syncs these bytes.
       Atomics.store(this.#words64, END, next);
@@ -113,6 +120,10 @@ export class GlobalLockLog {
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  #offsetOf(end: bigint): number {
+    return Number(end - Atomics.load(this.#words64, START));
   }
 
   #encode(pages: readonly BaselinePage[]): Buffer {

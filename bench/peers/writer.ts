@@ -14,6 +14,8 @@ export type WriterPlan =
   | {
       readonly kind: 'write';
       readonly seconds: number;
+      /** Of this writer: the round ends behind so many writes, if it has not ended before. */
+      readonly commits?: number;
       /** Reads of a hundred operations; none without. */
       readonly readPercent?: number;
     }
@@ -77,9 +79,10 @@ export function serveWriter(store: KeyValues): void {
     const writes = new LatencyHistogram();
     const reads = new LatencyHistogram();
     if (plan.kind === 'last') return { writeLatencies: writes.toText(), readLatencies: reads.toText(), last };
+    const countMax = count + (plan.commits ?? Number.POSITIVE_INFINITY);
     let nowMs = performance.now();
     const endMs = nowMs + plan.seconds * 1000;
-    while (nowMs < endMs) {
+    while (nowMs < endMs && count < countMax) {
       const isRead = plan.readPercent !== undefined && percent() < plan.readPercent;
       await (isRead ? read : write)(1 + below());
       const thenMs = performance.now();

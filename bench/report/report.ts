@@ -2,6 +2,7 @@
 // were measured on and how the work was made equal, then the raw numbers.
 
 import type { Results } from '../result.js';
+import { WARM } from '../warm-up.js';
 import { plotSvg } from './plot.js';
 import { type Answer, answers, judgedText, targetText } from './summary.js';
 import { escapeText, short } from './text.js';
@@ -123,8 +124,10 @@ function definitions(pairs: Readonly<Record<string, string | number>>): string {
 
 function equalWork({ benchmarks }: Results): string {
   const general = [
-    'Rounds of everything that is compared are interleaved, behind a round that warms up; the raw disk is measured ' +
+    'Rounds of everything that is compared are interleaved, on threads and files that stay; the raw disk is measured ' +
       'between the rounds. A ratio is taken within its round.',
+    `Before them every writer commits ${WARM.commits} times, or for ${WARM.seconds} seconds: code that runs for the ` +
+      'first thousand times is not compiled yet.',
     'Writers are threads. Values and pages have 4,096 bytes. Files on the disk under test have all their blocks ' +
       'before.',
   ];

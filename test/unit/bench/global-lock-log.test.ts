@@ -1,7 +1,7 @@
 // Goal: the baseline is a log, so that it is fair to compare with: what it acknowledged is read back, in order, by several
 // threads' appends too. Method: appends, damage to the file, and a round of its worker threads.
 
-import { truncateSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { GlobalLockLog, replayGlobalLockLog } from '../../../bench/baseline/global-lock-log.js';
 import { PAGE_BYTES, type RoundPlan, type RoundResult } from '../../../bench/log-writer.js';
@@ -44,6 +44,17 @@ test('a log that starts over gives nothing of what was there before', () =>
     log.waitDurable(log.append([{ pageNumber: 7, image: image(7) }]));
     log.close();
     expect(replayed(`${folder}/log`)).toEqual(['7: 7']);
+  }));
+
+test('a log that wraps goes on at the head of its file when that is full, and every wait ends', () =>
+  inTemporaryDirectory(async (folder) => {
+    const log = GlobalLockLog.create(`${folder}/log`, FILE_BYTES, true);
+    const commits = Math.ceil((2.5 * FILE_BYTES) / PAGE_BYTES);
+    let end = 0n;
+    for (let fill = 0; fill < commits; fill += 1) end = log.append([{ pageNumber: 1, image: image(fill) }]);
+    log.waitDurable(end);
+    log.close();
+    expect(statSync(`${folder}/log`).size).toBe(FILE_BYTES);
   }));
 
 test('what several threads append, each waiting, is all there', () =>

@@ -1,4 +1,5 @@
-// Goal: the open loop charges a slow commit to all that had to wait for it, and the closed loop keeps to its window.
+// Goal: the open loop charges a slow commit to all that had to wait for it, and the closed loop keeps to its window and,
+// where it warms up, to its commits.
 // Method: a log made up here, whose first commit blocks; what is asserted follows from that, however slow the machine is.
 
 import { expect, test } from 'vitest';
@@ -44,4 +45,17 @@ test('a window holds so many commits, each is waited for in order, and the last 
   const { commits } = runRound(log, { kind: 'window', seconds: 0.01, pages: 1, window: 10 }, 0);
   expect([commits, durable]).toEqual([next, next - 1]);
   expect(most).toBe(10);
+});
+
+test.each(['wait', 'window', 'free'] as const)('a round of %s ends behind so many commits, all durable', (kind) => {
+  let next = 0;
+  let durable = -1;
+  const log: LogWriter<number> = {
+    append: () => next++,
+    waitDurable: (commit) => {
+      durable = Math.max(durable, commit);
+    },
+  };
+  const { commits } = runRound(log, { kind, seconds: 60, commits: 123, pages: 1, window: 10 }, 0);
+  expect([commits, next, durable]).toEqual([123, 123, 122]);
 });
