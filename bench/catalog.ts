@@ -12,6 +12,7 @@ import { benchIdle } from './idle.js';
 import { benchInFlight } from './in-flight.js';
 import { benchLanes } from './lanes.js';
 import { benchMixed } from './mixed.js';
+import { benchModes } from './modes.js';
 import { benchOpenLoop } from './open-loop.js';
 import { benchPeers } from './peers.js';
 import { benchRecovery } from './recovery.js';
@@ -50,6 +51,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       rounds: roundsOf(quick),
       seconds: quick ? 0.15 : 0.5,
     }),
+  modes: (directory, quick) => benchModes(directory, { rounds: quick ? 5 : 15, seconds: quick ? 0.2 : 0.5 }),
   'in-flight': (directory, quick) =>
     benchInFlight(directory, { requests: 1000, rounds: roundsOf(quick), commitsEach: quick ? 20 : 100 }),
   recovery: (directory, quick) =>

@@ -179,6 +179,5 @@ function comparisons(track: Track): Comparison[] {
     row(`bandwidth-normal-${streams}`, normal, [`raw streams: ${streams}`, `raw normal ${streams}`]);
   }
   row('contention', ['16 writers', 'window, 8 pages, 16'], ['2 writers', 'window, 8 pages, 2']);
-  row('global-lock-window', full, ['global-lock log', `lock window, 8 pages, ${ROW_WRITERS}`]);
   return all.filter((each) => each !== undefined);
 }

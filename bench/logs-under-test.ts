@@ -5,7 +5,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWal, type SettingOptions, type Wal } from '../src/index.js';
-import { type GlobalLockHandle, GlobalLockLog } from './baseline/global-lock-log.js';
+import { GlobalLockLog } from './baseline/global-lock-log.js';
+import type { LockWriterData } from './baseline/lock-worker.js';
 import type { RoundPlan, RoundResult } from './log-writer.js';
 import { WARM, warmUp } from './warm-up.js';
 import { WorkerGroup } from './worker-group.js';
@@ -81,12 +82,13 @@ export class LockLogUnderTest {
     this.#group = group;
   }
 
-  static async start(parent: string, count: number): Promise<LockLogUnderTest> {
+  /** @param isSynced - whether a writer that waits has its commits synced */
+  static async start(parent: string, count: number, isSynced = true): Promise<LockLogUnderTest> {
     const own = join(parent, 'global-lock');
     mkdirSync(own);
     const log = GlobalLockLog.create(join(own, 'log'), LOCK_LOG_BYTES, true);
-    const handle: GlobalLockHandle = log.handle;
-    const data = Array.from({ length: count }, (_, index) => ({ handle, index, count }));
+    const { handle } = log;
+    const data = Array.from({ length: count }, (_, index): LockWriterData => ({ handle, index, count, isSynced }));
     const url = new URL('./baseline/lock-worker.js', import.meta.url);
     return new LockLogUnderTest(log, await WorkerGroup.launch(url, data));
   }

@@ -100,7 +100,6 @@ function comparisons(compared: readonly Compared[]): Comparison[] {
     // A store has to bring its pages home, and SQLite does: that is in the time of both.
     beside('peers-store-sqlite', compared, 'lanewal store', 'better-sqlite3, FULL', settled),
     beside('peers-store-lmdb', compared, 'lanewal store', 'lmdb, flushed', settled),
-    beside('global-lock-wait', compared, 'lanewal log', 'global-lock log', acknowledged),
   ].filter((each) => each !== undefined);
 }
 

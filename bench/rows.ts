@@ -55,8 +55,10 @@ export const ROWS = {
     'a million commits',
   ),
   contention: row(5, '16 writers beside 2 writers, 100 in flight', 'lanes', atLeast(0.95)),
-  'global-lock-window': row(6, 'auto beside a global-lock log: 4 writers, 8 pages, 100 in flight', 'lanes', atLeast(1)),
-  'global-lock-wait': row(6, 'auto beside a global-lock log: 8 writers, 1 page, each waits', 'peers', atLeast(1)),
+  ...modeRows('window', '4 writers, 8 pages, 100 in flight, full'),
+  ...modeRows('wait', '8 writers, 1 page, each waits, full'),
+  ...modeRows('lone', 'a lone writer, 1 page, waits, full'),
+  ...modeRows('append', 'appends alone, 1 page, off'),
   'recovery-hot': row(7, `${RECOVERY}, hot, beside raw read + checksum + write`, 'recovery', atMost(1.25)),
   'recovery-cold': row(7, `${RECOVERY}, cold, beside raw read + checksum + write`, 'recovery', atMost(1.25)),
   'recovery-sqlite': row(7, `${RECOVERY}, hot, beside SQLite`, 'recovery', atMost(0.2)),
@@ -104,6 +106,20 @@ export const ROWS = {
 } satisfies Record<string, Row>;
 
 export type ComparisonId = keyof typeof ROWS;
+
+/** The loads under which the modes are compared. */
+export type ModeCaseName = 'window' | 'wait' | 'lone' | 'append';
+type ModePair = 'auto-conservative' | 'auto-lock' | 'conservative-lock';
+
+function modeRows<Name extends ModeCaseName>(name: Name, load: string): Record<`modes-${Name}-${ModePair}`, Row> {
+  const of = (what: string, target: Target): Row => row(6, `${what}: ${load}`, 'modes', target);
+  const rows: Record<ModePair, Row> = {
+    'auto-conservative': of('auto beside conservative', atLeast(1)),
+    'auto-lock': of('auto beside a global-lock log', atLeast(1)),
+    'conservative-lock': of('conservative beside a global-lock log', atLeast(0.8)),
+  };
+  return Object.fromEntries(Object.entries(rows).map(([pair, each]) => [`modes-${name}-${pair}`, each])) as never;
+}
 
 function row(number: number, question: string, benchmark: string, target: Target, absoluteUnit?: string): Row {
   return { number, question, benchmark, target, ...(absoluteUnit === undefined ? {} : { absoluteUnit }) };

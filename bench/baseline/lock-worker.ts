@@ -5,7 +5,16 @@ import { type LogWriter, PAGE_BYTES, type RoundPlan, runRound } from '../log-wri
 import { serveRounds } from '../worker-group.js';
 import { type BaselinePage, type GlobalLockHandle, GlobalLockLog } from './global-lock-log.js';
 
-const { handle, index, count } = workerData as { handle: GlobalLockHandle; index: number; count: number };
+/** What a writer is started with. */
+export interface LockWriterData {
+  readonly handle: GlobalLockHandle;
+  readonly index: number;
+  readonly count: number;
+  /** Otherwise a commit is as safe as it gets when it is written. */
+  readonly isSynced: boolean;
+}
+
+const { handle, index, count, isSynced } = workerData as LockWriterData;
 const lockLog = new GlobalLockLog(handle);
 const image = new Uint8Array(PAGE_BYTES).fill(index + 1);
 let writes: BaselinePage[] = [];
@@ -17,6 +26,8 @@ const log: LogWriter<bigint> = {
     }
     return lockLog.append(writes);
   },
-  waitDurable: (end) => lockLog.waitDurable(end),
+  waitDurable: (end) => {
+    if (isSynced) lockLog.waitDurable(end);
+  },
 };
 serveRounds((plan: RoundPlan) => runRound(log, plan, index / count));

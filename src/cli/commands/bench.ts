@@ -23,6 +23,7 @@ export const BENCHMARK_NAMES = {
   append: 'what an append costs its thread, and how fast the log takes them',
   sync: 'the latency of a lone durable commit, beside the raw disk and SQLite',
   lanes: '1 to 32 writers, beside 1 to 4 raw streams and a log with a global lock',
+  modes: 'each mode of the log beside the others and a log with a global lock',
   'in-flight': 'one thread with a thousand requests in flight, staged and each for itself',
   recovery: 'a long log into its page file, hot and cold, beside the raw disk and SQLite',
   history: 'a commit with a long history of the log behind it, beside a fresh log',

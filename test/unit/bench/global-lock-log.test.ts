@@ -60,7 +60,7 @@ test('a log that wraps goes on at the head of its file when that is full, and ev
 test('what several threads append, each waiting, is all there', () =>
   inTemporaryDirectory(async (folder) => {
     const log = GlobalLockLog.create(`${folder}/log`, FILE_BYTES);
-    const data = [0, 1].map((index) => ({ handle: log.handle, index, count: 2 }));
+    const data = [0, 1].map((index) => ({ handle: log.handle, index, count: 2, isSynced: true }));
     const url = new URL('../../../bench/baseline/lock-worker.js', import.meta.url);
     const group = await WorkerGroup.launch<RoundPlan, RoundResult>(url, data);
     const { results } = await group.round({ kind: 'wait', seconds: 0.05, pages: 2 });

@@ -58,7 +58,7 @@ describe('the summary', () => {
     const states = new Map(answers(measured).map(({ row, state }) => [row, state]));
     expect(states.get(ROWS['bandwidth-full-1'])).toBe('met');
     expect(states.get(ROWS.contention)).toBe('missed');
-    expect(states.get(ROWS['global-lock-window'])).toBe('skipped');
+    expect(states.get(ROWS['bandwidth-normal-1'])).toBe('skipped');
     expect(states.get(ROWS.history)).toBe('not run');
   });
 
