@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { bytesCodec, openTypedLog, type TypedLogOptions } from '../src/index.js';
-import { BATCH, type EntryPlan, type EntryWriterData, type SinkStart } from './entry-sinks.js';
+import { BATCH, type EntryPlan, type EntryWriterData, IN_FLIGHT, type SinkStart } from './entry-sinks.js';
 import { inDirectory, pointAt, ratios, round, summary } from './harness.js';
 import { openLevel } from './peers/classic-level.js';
 import { loadPeer } from './peers/contender.js';
@@ -59,7 +59,10 @@ export async function benchEntries(parent: string, given: EntriesCase): Promise<
       const log = await openTypedLog(join(directory, fsync), options);
       const stopRecycling = recycleBehind(log.wal);
       closing.unshift(stopRecycling, () => log.close());
-      const durable = [[LOG.name, 'durable']] as const;
+      const durable = [
+        [LOG.name, 'durable'],
+        [LOG.name, 'in-flight'],
+      ] as const;
       const unsynced = [
         [LOG.name, 'unsynced'],
         [LOG.batches, 'batch'],
@@ -78,18 +81,19 @@ export async function benchEntries(parent: string, given: EntriesCase): Promise<
 type Add = (start: SinkStart, named: readonly (readonly [string, EntryPlan['mode']])[]) => Promise<void>;
 
 async function addPeers(directory: string, add: Add, closing: (() => Promise<unknown>)[]): Promise<void> {
-  const both = (name: string) =>
+  const all = (name: string) =>
     [
       [name, 'durable'],
+      [name, 'in-flight'],
       [name, 'unsynced'],
     ] as const;
   if (loadPeer(LEVEL) !== undefined) {
     const path = join(directory, 'level');
     const level = await openLevel(path);
     closing.unshift(() => level.close());
-    await add({ kind: 'level', path }, both(LEVEL));
+    await add({ kind: 'level', path }, all(LEVEL));
   }
-  await add({ kind: 'file', path: join(directory, 'file') }, both(FILE));
+  await add({ kind: 'file', path: join(directory, 'file') }, all(FILE));
 }
 
 async function measure({ sizes, writers, rounds, seconds }: EntriesCase, lines: readonly Line[]): Promise<Measured[]> {
@@ -120,14 +124,18 @@ function resultOf(given: EntriesCase, all: readonly Measured[]): BenchResult {
     comparisons: comparisonsOf(find),
     plots: [
       plot(all, ['durable'], 'entries-durable', 'Entries of 256 bytes, each durable before the next'),
+      plot(all, ['in-flight'], 'entries-in-flight', `Durable entries of 256 bytes, ${IN_FLIGHT} in flight each`),
       plot(all, ['unsynced', 'batch'], 'entries-unsynced', 'Entries of 256 bytes, nobody waits'),
     ],
     notes: [
       `Entries of ${given.sizes.join(', ')} bytes: one commit, put or write for each, but for batches. Each thread ` +
         'has its own connection or handle, all to one log, database or file. Waiting: waitDurable of a log under ' +
-        'full; put with sync: true; appendFile and fsync. Nobody waiting: a log under off, until all is written; ' +
-        'put without sync and appendFile, 16 of a thread under way at once. Log files are recycled; classic-level ' +
-        'compacts as it does, without compression; the file grows.',
+        'full; put with sync: true; appendFile and fsync. In flight: each writer goes on until ' +
+        `${IN_FLIGHT} of its entries are not durable, and then waits for the oldest of them: waitDurable, or the ` +
+        'promise of a put, or of an appendFile and fsync. Those promises have UV_THREADPOOL_SIZE threads, 64 unless ' +
+        'it is set: with the 4 that Node has by default no more than 4 puts would share a sync. Nobody waiting: a ' +
+        'log under off, until all is written; put without sync and appendFile, 16 of a thread under way at once. Log ' +
+        'files are recycled; classic-level compacts as it does, without compression; the file grows.',
     ],
     figures: all.map(({ rates, ...what }) => ({ ...what, entriesPerSecond: rates.map((rate) => round(rate, 0)) })),
   };
@@ -157,6 +165,9 @@ function comparisonsOf(find: Find): Comparison[] {
   const durable = find(LOG.name, 'durable', 8);
   add('entries-durable-level', 'put with sync: true', durable, find(LEVEL, 'durable', 8));
   add('entries-durable-file', 'appendFile and fsync', durable, find(FILE, 'durable', 8));
+  const inFlight = find(LOG.name, 'in-flight', 8);
+  add('entries-in-flight-level', 'put with sync: true', inFlight, find(LEVEL, 'in-flight', 8));
+  add('entries-in-flight-file', 'appendFile and fsync', inFlight, find(FILE, 'in-flight', 8));
   return comparisons;
 }
 

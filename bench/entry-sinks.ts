@@ -7,8 +7,8 @@ import { levelKey, openLevel } from './peers/classic-level.js';
 
 /** Takes entries. Whatever returns a promise is awaited, some at a time where nobody waits for the disk. */
 export interface EntrySink {
-  /** Returns, or resolves, when the entry survives power loss. */
-  durable(entry: Uint8Array): void | Promise<void>;
+  /** Takes it; what is returned returns, or resolves, when the entry survives power loss. */
+  durable(entry: Uint8Array): () => void | Promise<void>;
   /** Takes it; nothing is synced. */
   unsynced(entry: Uint8Array): void | Promise<void>;
   /** Takes several at once. */
@@ -28,9 +28,12 @@ export interface EntryWriterData {
   readonly writer: number;
 }
 
-/** What it does in a round: waits for each entry, for none, or hands over {@link BATCH} at once. */
+/**
+ * What it does in a round: waits for each entry, or for the one {@link IN_FLIGHT} back, or for none, or hands over
+ * {@link BATCH} at once.
+ */
 export interface EntryPlan {
-  readonly mode: 'durable' | 'unsynced' | 'batch';
+  readonly mode: 'durable' | 'in-flight' | 'unsynced' | 'batch';
   readonly seconds: number;
   /** Of this writer: the round ends behind so many, if it has not ended before. */
   readonly commits?: number;
@@ -39,6 +42,8 @@ export interface EntryPlan {
 
 /** Entries handed over at once, where they are. */
 export const BATCH = 100;
+/** Entries of a writer that are not durable yet, where it keeps some in flight. */
+export const IN_FLIGHT = 32;
 
 const TIMEOUT_MS = 60_000;
 /** Keys of one thread stay apart from those of another. */
@@ -54,7 +59,10 @@ async function lanewalSink(handle: TypedLogHandle): Promise<EntrySink> {
   const log = await connectTypedLog(handle, { codec: bytesCodec });
   let last: Appended | undefined;
   return {
-    durable: (entry) => log.append(entry).waitDurable(TIMEOUT_MS),
+    durable: (entry) => {
+      const appended = log.append(entry);
+      return () => appended.waitDurable(TIMEOUT_MS);
+    },
     unsynced: (entry) => {
       last = log.append(entry);
     },
@@ -73,7 +81,10 @@ async function levelSink(path: string, writer: number): Promise<EntrySink> {
     return levelKey(count);
   };
   return {
-    durable: (entry) => level.put(nextKey(), entry, { sync: true }),
+    durable: (entry) => {
+      const put = level.put(nextKey(), entry, { sync: true });
+      return () => put;
+    },
     unsynced: (entry) => level.put(nextKey(), entry, { sync: false }),
     batch: (entries) => {
       const puts = entries.map((value) => ({ type: 'put' as const, key: nextKey(), value }));
@@ -84,10 +95,14 @@ async function levelSink(path: string, writer: number): Promise<EntrySink> {
 }
 
 function fileSink(file: FileHandle): EntrySink {
+  const appendSynced = async (entry: Uint8Array): Promise<void> => {
+    await file.appendFile(entry);
+    await file.sync();
+  };
   return {
-    durable: async (entry) => {
-      await file.appendFile(entry);
-      await file.sync();
+    durable: (entry) => {
+      const synced = appendSynced(entry);
+      return () => synced;
     },
     unsynced: (entry) => file.appendFile(entry),
     batch: (entries) => file.appendFile(Buffer.concat(entries)),

@@ -1,7 +1,7 @@
 // One thread that hands entries to a sink, for as long as a round takes.
 
 import { workerData } from 'node:worker_threads';
-import { BATCH, type EntryPlan, type EntryWriterData, openSink } from './entry-sinks.js';
+import { BATCH, type EntryPlan, type EntryWriterData, IN_FLIGHT, openSink } from './entry-sinks.js';
 import { serveRounds } from './worker-group.js';
 
 /** Between two looks at the clock; promises of so many are awaited together. */
@@ -16,9 +16,11 @@ serveRounds(async ({ mode, seconds, commits = Number.POSITIVE_INFINITY, bytes }:
   const entries = Array.from({ length: BATCH }, () => entry);
   const endMs = performance.now() + seconds * 1000;
   let taken = 0;
+  const waits: (() => void | Promise<void>)[] = [];
   while (performance.now() < endMs && taken < commits) {
-    if (mode === 'durable') {
-      await sink.durable(entry);
+    if (mode === 'durable' || mode === 'in-flight') {
+      waits.push(sink.durable(entry));
+      if (waits.length >= (mode === 'durable' ? 1 : IN_FLIGHT)) await waits.shift()?.();
       taken += 1;
     } else if (mode === 'batch') {
       await sink.batch(entries);
@@ -33,6 +35,7 @@ serveRounds(async ({ mode, seconds, commits = Number.POSITIVE_INFINITY, bytes }:
       taken += TOGETHER;
     }
   }
+  for (const wait of waits) await wait();
   await sink.settle();
   return taken;
 });

@@ -59,8 +59,10 @@ function fileSystem(directory: string): string {
   }
 }
 
-/** Settings that come from the environment count in every benchmark. */
+/** Settings that come from the environment count in every benchmark, and the threads behind promises in some. */
 function settingVariables(): Record<string, string> {
-  const given = Object.entries(process.env).filter(([name]) => name.startsWith('LANEWAL_'));
+  const given = Object.entries(process.env).filter(([name]) => {
+    return name.startsWith('LANEWAL_') || name === 'UV_THREADPOOL_SIZE';
+  });
   return Object.fromEntries(given.map(([name, value]) => [name, value ?? '']));
 }

@@ -1,5 +1,5 @@
 // The log in each of its modes beside the global-lock log, in turns within each round, another one first in each: the
-// parallel log is never to be slower than the one log that writes everything behind one lock, and its fallback not much.
+// parallel log is never to be slower than the one that writes all behind one lock, and its fallback not by much.
 
 import { availableParallelism } from 'node:os';
 import type { SettingOptions } from '../src/index.js';

@@ -89,6 +89,18 @@ export const ROWS = {
     'entries',
     atLeast(1),
   ),
+  'entries-in-flight-level': row(
+    11,
+    `${ENTRIES}, 8 writers, 32 in flight each, full, beside classic-level with sync, as many puts of each writer`,
+    'entries',
+    atLeast(5),
+  ),
+  'entries-in-flight-file': row(
+    11,
+    `${ENTRIES}, 8 writers, 32 in flight each, full, beside as many appendFile and fsync`,
+    'entries',
+    atLeast(1),
+  ),
   'in-flight-small': row(12, `${IN_FLIGHT}, 100 bytes: staged beside each for itself`, 'in-flight', atLeast(1)),
   'in-flight-small-cpu': row(
     12,
