@@ -66,7 +66,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       rounds: roundsOf(quick),
       seconds: quick ? 0.3 : 1,
     }),
-  'open-loop': (directory, quick) => benchOpenLoop(directory, { rounds: roundsOf(quick), seconds: quick ? 0.5 : 3 }),
+  'open-loop': (directory, quick) => benchOpenLoop(directory, { rounds: roundsOf(quick), seconds: quick ? 1 : 3 }),
   mixed: (directory, quick) =>
     benchMixed(directory, {
       writers: 4,

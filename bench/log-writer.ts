@@ -9,8 +9,8 @@ export const PAGE_BYTES = 4096;
 export interface RoundPlan {
   /**
    * `wait`: blocks for each commit; `window`: at most `window` commits are not durable; `free`: nobody waits;
-   * `burst`: `window` commits, a wait for the last, a pause; `open-loop`: as `wait`, at moments that were fixed before,
-   * whether or not the commit before was late.
+   * `burst`: `window` commits, a wait for the last, a pause; `open-loop`: commits at moments that were fixed before,
+   * whether or not those before them are durable.
    */
   readonly kind: 'wait' | 'window' | 'free' | 'burst' | 'open-loop';
   readonly seconds: number;
@@ -27,6 +27,8 @@ export interface RoundResult {
   readonly commits: number;
   /** Of each commit, for `wait`; for `open-loop` from the moment at which it was due. */
   readonly latencies: string;
+  /** For `open-loop`: how long behind that moment the commit was appended. It is in the latency. */
+  readonly lateness: string;
   /** Garbage collections of the writer's thread. */
   readonly collections?: number;
 }
@@ -35,8 +37,8 @@ export interface RoundResult {
 export interface LogWriter<Commit> {
   /** Appends a commit of `pages` pages; waits for room at most. */
   append(pages: number): Commit;
-  /** Blocks until the commit, and all before it, are durable. */
-  waitDurable(commit: Commit): void;
+  /** Blocks until the commit, and all before it, are durable: true; or for `timeoutMs`, where that is given: false. */
+  waitDurable(commit: Commit, timeoutMs?: number): boolean;
 }
 
 const BURST_PAUSE_MS = 1;
@@ -45,9 +47,12 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 /** Runs one round; `offset`, from 0 to 1, keeps the writers of an open loop from coming at the same moment. */
 export function runRound<Commit>(log: LogWriter<Commit>, plan: RoundPlan, offset: number): RoundResult {
   const latencies = new LatencyHistogram();
+  const lateness = new LatencyHistogram();
   const commits =
-    plan.kind === 'open-loop' ? runOpenLoop(log, plan, offset, latencies) : runClosedLoop(log, plan, latencies);
-  return { commits, latencies: latencies.toText() };
+    plan.kind === 'open-loop'
+      ? runOpenLoop(log, plan, offset, { latencies, lateness })
+      : runClosedLoop(log, plan, latencies);
+  return { commits, latencies: latencies.toText(), lateness: lateness.toText() };
 }
 
 function runClosedLoop<Commit>(log: LogWriter<Commit>, plan: RoundPlan, latencies: LatencyHistogram): number {
@@ -73,21 +78,35 @@ function runClosedLoop<Commit>(log: LogWriter<Commit>, plan: RoundPlan, latencie
   return commits;
 }
 
+/**
+ * A thread that waited for each commit before it appends the next would not be an open loop but a queue of its own,
+ * and full long before the log is: a commit that comes alone waits for the rest of the sync under way and for its own,
+ * half as long again as at the peak, which the rate is a share of, where all threads come together behind one sync.
+ */
 function runOpenLoop<Commit>(
   log: LogWriter<Commit>,
   { seconds, pages, commitsPerSecond = 1 }: RoundPlan,
   offset: number,
-  latencies: LatencyHistogram,
+  { latencies, lateness }: Record<'latencies' | 'lateness', LatencyHistogram>,
 ): number {
   const count = Math.max(1, Math.floor(seconds * commitsPerSecond));
   const startMs = performance.now() + (offset * 1000) / commitsPerSecond;
-  for (let index = 0; index < count; index += 1) {
-    const dueMs = startMs + (index * 1000) / commitsPerSecond;
+  const inFlight: { readonly commit: Commit; readonly dueMs: number }[] = [];
+  for (let appended = 0; appended < count || inFlight.length > 0; ) {
+    const dueMs = appended < count ? startMs + (appended * 1000) / commitsPerSecond : Number.POSITIVE_INFINITY;
     const leftMs = dueMs - performance.now();
-    if (leftMs > 0) Atomics.wait(sleeper, 0, 0, leftMs);
-    log.waitDurable(log.append(pages));
-    // From when it was due: a commit that came late because the one before it was slow is charged for that.
-    latencies.record(performance.now() - dueMs);
+    const [oldest] = inFlight;
+    if (leftMs <= 0) {
+      lateness.record(-leftMs);
+      inFlight.push({ commit: log.append(pages), dueMs });
+      appended += 1;
+    } else if (oldest === undefined) {
+      Atomics.wait(sleeper, 0, 0, leftMs);
+    } else if (log.waitDurable(oldest.commit, Number.isFinite(leftMs) ? leftMs : undefined)) {
+      // From when it was due: whatever was late, the commit is charged for it.
+      latencies.record(performance.now() - oldest.dueMs);
+      inFlight.shift();
+    }
   }
   return count;
 }

@@ -12,6 +12,8 @@ export interface RawPlan {
   readonly seconds: number;
   /** `fdatasync` behind each write. */
   readonly isSynced: boolean;
+  /** At moments that were fixed before, each counted from when it was due; otherwise one behind the other. */
+  readonly perSecond?: number;
 }
 
 /** What a stream did. */
@@ -53,9 +55,18 @@ export class RawStreams {
   }
 
   /** Writes pieces of `bytes`, rounded to pages, on the first `streams` streams at once, for about `seconds`. */
-  async round(bytes: number, seconds: number, streams = 1, isSynced = true): Promise<RawRound> {
-    const piece = Math.min(PIECE_BYTES_MAX, Math.max(4096, Math.round(bytes / 4096) * 4096));
-    const run = await this.#group.round({ bytes: piece, seconds, isSynced }, streams);
+  round(bytes: number, seconds: number, streams = 1, isSynced = true): Promise<RawRound> {
+    return this.#round({ bytes, seconds, isSynced }, streams);
+  }
+
+  /** Writes and syncs pieces of `bytes` on one stream, so many a second. */
+  openLoop(bytes: number, seconds: number, perSecond: number): Promise<RawRound> {
+    return this.#round({ bytes, seconds, isSynced: true, perSecond }, 1);
+  }
+
+  async #round(plan: RawPlan, streams: number): Promise<RawRound> {
+    const piece = Math.min(PIECE_BYTES_MAX, Math.max(4096, Math.round(plan.bytes / 4096) * 4096));
+    const run = await this.#group.round({ ...plan, bytes: piece }, streams);
     const total = run.results.reduce((sum, result) => sum + result.bytes, 0);
     const latencies = LatencyHistogram.merged(run.results.map((result) => result.latencies));
     return { bytesPerSecond: total / run.seconds, latencies };

@@ -1,7 +1,7 @@
 // One writer thread of lanewal's log.
 
 import { workerData } from 'node:worker_threads';
-import { type Commit, connectWal, type WalHandle } from '../src/index.js';
+import { type Commit, connectWal, WalError, type WalHandle } from '../src/index.js';
 import { countingCollections } from './collections.js';
 import { type LogWriter, PAGE_BYTES, type RoundPlan, type RoundResult, runRound } from './log-writer.js';
 import { serveRounds } from './worker-group.js';
@@ -19,7 +19,15 @@ const log: LogWriter<Commit> = {
     }
     return writer.append({ pages: writes }, { timeoutMs: TIMEOUT_MS });
   },
-  waitDurable: (commit) => commit.waitDurable(TIMEOUT_MS),
+  waitDurable: (commit, timeoutMs) => {
+    try {
+      commit.waitDurable(timeoutMs ?? TIMEOUT_MS);
+      return true;
+    } catch (error) {
+      if (timeoutMs !== undefined && error instanceof WalError && error.code === 'ERR_WAL_TIMEOUT') return false;
+      throw error;
+    }
+  },
 };
 serveRounds(async (plan: RoundPlan): Promise<RoundResult> => {
   const { result, collections } = await countingCollections(() => runRound(log, plan, index / count));

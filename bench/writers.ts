@@ -15,6 +15,7 @@ export interface LogRound {
   readonly commitsPerSecond: number;
   readonly bytesPerSecond: number;
   readonly latencies: LatencyHistogram;
+  readonly lateness: LatencyHistogram;
   /** Garbage collections of the writers. */
   readonly collectionsPerMillion: number;
 }
@@ -42,6 +43,7 @@ export function logRound(plan: RoundPlan, run: { seconds: number; results: Round
     commitsPerSecond,
     bytesPerSecond: commitsPerSecond * plan.pages * PAGE_BYTES,
     latencies: LatencyHistogram.merged(run.results.map(({ latencies }) => latencies)),
+    lateness: LatencyHistogram.merged(run.results.map(({ lateness }) => lateness)),
     collectionsPerMillion: (collections / Math.max(1, commits)) * 1e6,
   };
 }

@@ -28,6 +28,7 @@ const log: LogWriter<bigint> = {
   },
   waitDurable: (end) => {
     if (isSynced) lockLog.waitDurable(end);
+    return true;
   },
 };
 serveRounds((plan: RoundPlan) => runRound(log, plan, index / count));
