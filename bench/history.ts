@@ -84,6 +84,9 @@ async function costsOf(parent: string, history: History, { rounds, seconds }: Hi
     const growMs = await grow(old, oldWriters, history);
     const plan: RoundPlan = { kind: 'wait', seconds, pages: 1 };
     const { bytesWritten, epochs } = old.counters();
+    // A history grows faster than files are made ready ahead: both go on in one that has its blocks.
+    await quiet();
+    await Promise.all([fresh.rotate(), old.rotate()]);
     const costs = { fresh: [] as number[], old: [] as number[] };
     const cost = (run: LogRound): number => 1e6 / run.commitsPerSecond;
     for (const writers of [freshWriters, oldWriters]) await writers.run({ ...plan, ...WARM });
