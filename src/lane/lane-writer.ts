@@ -113,7 +113,11 @@ export class LaneWriter {
     assert(frameBytes <= this.lane.bytes, 'a frame in a lane is no larger than the lane');
     return this.#inLane(frameBytes, lockTimeoutMs, (start) => {
       const frame = this.#layDown(commit, start, frameBytes);
-      return this.#guarded(() => this.#publish(frame));
+      const refusal = this.#setGuard();
+      if (refusal !== undefined) return refusal;
+      const commitSeq = this.#publish(frame);
+      this.lane.guard.store(GUARD_IDLE);
+      return commitSeq;
     });
   }
 
@@ -131,7 +135,11 @@ export class LaneWriter {
     return this.#inLane(frameBytesFor(first.recordsBytes), lockTimeoutMs, (start, free) => {
       const frames = this.#layDownAll(commits, start, free);
       // Published one by one: whenever the thread dies, one sequence at most is taken and not published (I6).
-      return this.#guarded(() => frames.map((frame) => this.#publish(frame)));
+      const refusal = this.#setGuard();
+      if (refusal !== undefined) return refusal;
+      const commitSeqs = frames.map((frame) => this.#publish(frame));
+      this.lane.guard.store(GUARD_IDLE);
+      return commitSeqs;
     });
   }
 
@@ -171,15 +179,17 @@ export class LaneWriter {
       const payloadStart = advance(start, FRAME_HEADER.bytes);
       ring.zero(payloadStart, REFERENCE_BYTES - FRAME_HEADER.bytes);
       encodeJumboReference(ring, payloadStart, jumboId);
-      const complete = (commitSeq: number): number => {
-        const real = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
-        encodeFrameHeader(flat, 0, real, this.#frameSeed);
-        const reference = { ...real, frameBytes: REFERENCE_BYTES, kind: FRAME_KIND.jumboReference, payloadCrc: 0 };
-        encodeFrameHeader(ring, start, reference, this.#frameSeed);
-        if (proof !== undefined) this.#proofs?.completeJumbo(proof, jumboId, start, commitSeq);
-        return advance(start, REFERENCE_BYTES);
-      };
-      return this.#guarded(() => this.#take(commit, complete));
+      const refusal = this.#setGuard();
+      if (refusal !== undefined) return refusal;
+      const commitSeq = this.#sequences.commitSeqNext.increment();
+      const real = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
+      encodeFrameHeader(flat, 0, real, this.#frameSeed);
+      const reference = { ...real, frameBytes: REFERENCE_BYTES, kind: FRAME_KIND.jumboReference, payloadCrc: 0 };
+      encodeFrameHeader(ring, start, reference, this.#frameSeed);
+      if (proof !== undefined) this.#proofs?.completeJumbo(proof, jumboId, start, commitSeq);
+      this.#moveTail(advance(start, REFERENCE_BYTES), commit);
+      this.lane.guard.store(GUARD_IDLE);
+      return commitSeq;
     });
   }
 
@@ -233,8 +243,11 @@ export class LaneWriter {
     return frames;
   }
 
-  /** Runs `take`, which takes sequences and publishes their frames, behind the guard. */
-  #guarded<Result>(take: () => Result): Result | Refusal {
+  /**
+   * Sets the guard, behind which sequences may be taken and published; whoever did so clears it. Or says why none may
+   * be, and has cleared it. No function is handed over: an append would make one each time.
+   */
+  #setGuard(): Refusal | undefined {
     const { guard } = this.lane;
     const sequences = this.#sequences;
     // I3: the guard is set before a sequence is taken and is no higher than it, so that a sealer that cannot see the
@@ -255,31 +268,26 @@ export class LaneWriter {
       guard.store(GUARD_IDLE);
       return 'exhausted';
     }
-    const result = take();
-    guard.store(GUARD_IDLE);
-    return result;
+    return undefined;
   }
 
-  /** Takes the sequence of a frame and publishes it. */
+  /** Takes the sequence of a frame and publishes it, behind the guard. */
   #publish({ commit, start, frameBytes, payloadCrc, isProven }: LaidFrame): number {
     const { ring, index } = this.lane;
-    return this.#take(commit, (commitSeq) => {
-      const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
-      encodeFrameHeader(ring, start, header, this.#frameSeed);
-      if (isProven) this.#proofs?.complete(start, commitSeq);
-      return advance(start, frameBytes);
-    });
+    const commitSeq = this.#sequences.commitSeqNext.increment();
+    const header = headerOf(commit, commitSeq, frameBytes, index, payloadCrc);
+    encodeFrameHeader(ring, start, header, this.#frameSeed);
+    if (isProven) this.#proofs?.complete(start, commitSeq);
+    this.#moveTail(advance(start, frameBytes), commit);
+    return commitSeq;
   }
 
-  /** Takes the sequence and publishes; `complete` finishes the frame and returns the position behind it. */
-  #take(commit: CheckedCommit, complete: (commitSeq: number) => number): number {
-    const commitSeq = this.#sequences.commitSeqNext.increment();
-    const end = complete(commitSeq);
+  /** Publishes the frame that ends at `end`; the sizes that it sets follow. */
+  #moveTail(end: number, commit: CheckedCommit): void {
     // I2: publishes. The bytes above are visible to whoever observes this position; before it nothing is.
     this.lane.tail.store(end);
     this.#proofs?.entered();
     for (const { space, pages } of commit.sizes) this.#sequences.setSizePages(space, pages);
-    return commitSeq;
   }
 }
 

@@ -43,11 +43,11 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I2: stores the tail before the frame header',
     file: WRITER,
-    find: `      encodeFrameHeader(ring, start, header, this.#frameSeed);
-      if (isProven)`,
-    replace: `      this.lane.tail.store(advance(start, frameBytes));
-      encodeFrameHeader(ring, start, header, this.#frameSeed);
-      if (isProven)`,
+    find: `    encodeFrameHeader(ring, start, header, this.#frameSeed);
+    if (isProven)`,
+    replace: `    this.lane.tail.store(advance(start, frameBytes));
+    encodeFrameHeader(ring, start, header, this.#frameSeed);
+    if (isProven)`,
     killedBy: { file: PUBLISH_TEST, title: 'I2: a frame is whole, checksums included, when the store of the tail' },
   },
   {
@@ -71,7 +71,7 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I2: publishes the reference to a jumbo without completing the header of the jumbo',
     file: WRITER,
-    find: `        encodeFrameHeader(flat, 0, real, this.#frameSeed);`,
+    find: `      encodeFrameHeader(flat, 0, real, this.#frameSeed);`,
     replace: ``,
     killedBy: { file: LANE_TEST, title: 'puts the bytes of a jumbo in the place of its reference' },
   },
@@ -85,25 +85,12 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I3: takes the sequence before it sets the guard',
     file: WRITER,
-    find: `    guard.store(seen);
-    // I4: the state is looked at behind the guard, so that closing, which waits for guards, leaves nobody behind.
-    if (!sequences.isOpen()) {
-      guard.store(GUARD_IDLE);
-      return 'closed';
-    }
-    // M1: the mode likewise, so that a switch, which waits for guards, knows when nobody is on the old path.
-    if (sequences.modeCode() !== this.#modeCode) {
-      guard.store(GUARD_IDLE);
-      return 'switched';
-    }
-    if (seen > COUNTER_MAX) {
-      guard.store(GUARD_IDLE);
-      return 'exhausted';
-    }
-    const result = take();`,
-    replace: `    if (!sequences.isOpen()) return 'closed';
-    const result = take();
-    guard.store(seen);`,
+    find: `      const refusal = this.#setGuard();
+      if (refusal !== undefined) return refusal;
+      const commitSeq = this.#publish(frame);`,
+    replace: `      const commitSeq = this.#publish(frame);
+      const refusal = this.#setGuard();
+      if (refusal !== undefined) return refusal;`,
     killedBy: EVERY_SEAL,
   },
   {
@@ -116,18 +103,37 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'I3: clears the guard before the frame is published',
     file: WRITER,
-    find: `    const end = complete(commitSeq);`,
-    replace: `    const end = complete(commitSeq);
-    this.lane.guard.store(GUARD_IDLE);`,
+    find: `    this.#moveTail(advance(start, frameBytes), commit);`,
+    replace: `    this.lane.guard.store(GUARD_IDLE);
+    this.#moveTail(advance(start, frameBytes), commit);`,
     killedBy: EVERY_SEAL,
   },
   {
     name: 'I3: never clears the guard',
     file: WRITER,
-    find: `    guard.store(GUARD_IDLE);
-    return result;`,
-    replace: `    return result;`,
+    find: `      const commitSeq = this.#publish(frame);
+      this.lane.guard.store(GUARD_IDLE);`,
+    replace: `      const commitSeq = this.#publish(frame);`,
     killedBy: EVERY_SEAL,
+  },
+  {
+    name: 'I3: never clears the guard of a run',
+    file: WRITER,
+    find: `frames.map((frame) => this.#publish(frame));
+      this.lane.guard.store(GUARD_IDLE);`,
+    replace: `frames.map((frame) => this.#publish(frame));`,
+    killedBy: {
+      file: 'test/unit/lane/runs.test.ts',
+      title: 'I2 I3 I4: takes sequences and publishes commit by commit',
+    },
+  },
+  {
+    name: 'I3: never clears the guard of a jumbo',
+    file: WRITER,
+    find: `      this.#moveTail(advance(start, REFERENCE_BYTES), commit);
+      this.lane.guard.store(GUARD_IDLE);`,
+    replace: `      this.#moveTail(advance(start, REFERENCE_BYTES), commit);`,
+    killedBy: { file: PUBLISH_TEST, title: 'I2: the header of a jumbo is whole' },
   },
   {
     name: 'I4: skips the state check after the guard',

@@ -14,18 +14,14 @@ export const STAGING_MUTANTS: readonly Mutant[] = [
   {
     name: 'I6: takes all sequences of a run before it publishes the first',
     file: LANE_WRITER,
-    find: `      return this.#guarded(() => frames.map((frame) => this.#publish(frame)));`,
-    replace: `      const { commitSeqNext } = this.#sequences;
-      return this.#guarded(() => {
-        const seqs = frames.map(() => commitSeqNext.increment());
-        return frames.map((frame, index) => {
-          const seq = seqs[index] as number;
-          const header = headerOf(frame.commit, seq, frame.frameBytes, this.lane.index, frame.payloadCrc);
-          encodeFrameHeader(this.lane.ring, frame.start, header, this.#frameSeed);
-          this.lane.tail.store(advance(frame.start, frame.frameBytes));
-          for (const { space, pages } of frame.commit.sizes) this.#sequences.setSizePages(space, pages);
-          return seq;
-        });
+    find: `      const commitSeqs = frames.map((frame) => this.#publish(frame));`,
+    replace: `      const taken = frames.map(() => this.#sequences.commitSeqNext.increment());
+      const commitSeqs = frames.map((frame, index) => {
+        const seq = taken[index] as number;
+        const header = headerOf(frame.commit, seq, frame.frameBytes, this.lane.index, frame.payloadCrc);
+        encodeFrameHeader(this.lane.ring, frame.start, header, this.#frameSeed);
+        this.#moveTail(advance(frame.start, frame.frameBytes), frame.commit);
+        return seq;
       });`,
     killedBy: { file: RUNS_TEST, title: 'I6: whose writer dies before any operation' },
   },

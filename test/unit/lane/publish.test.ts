@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { MODE } from '../../../src/epoch/mode.js';
 import { FRAME_HEADER } from '../../../src/frame/layout.js';
-import { Lane } from '../../../src/lane/lane.js';
+import { GUARD_IDLE, Lane } from '../../../src/lane/lane.js';
 import { cutLane } from '../../../src/lane/lane-reader.js';
 import { LaneWriter } from '../../../src/lane/lane-writer.js';
 import { type AtomicOps, atomics } from '../../../src/memory/atomics.js';
@@ -47,6 +47,7 @@ describe('publication', () => {
     rig.writer(0, 2, ops).tryAppendJumbo(commit, { jumboId: 9, frame }, 0, () => true);
     expect(Buffer.from(frame).equals(seen[0]!)).toBe(true);
     expect(Buffer.from(lane.ring.bytes).equals(seen[1]!)).toBe(true);
+    expect(lane.guard.load()).toBe(GUARD_IDLE);
     rig.settle(10);
     expect(await rig.recovered()).toMatchObject([{ seq: 1, value: 6 }]);
   });
