@@ -15,7 +15,7 @@ import type { WalHandle } from './handle.js';
 import { Lane } from './lane/lane.js';
 import { checkFrameSize, LaneWriter, type Refusal } from './lane/lane-writer.js';
 import { type AtomicOps, atomics } from './memory/atomics.js';
-import { AppendTelemetry, type MeasuredAppend } from './observe/append-telemetry.js';
+import { AppendTelemetry } from './observe/append-telemetry.js';
 import { Telemetry } from './observe/telemetry.js';
 import { type CheckedCommit, type CommitBounds, type CommitInput, checkCommit } from './record/commit.js';
 import { type AppendSteps, type Attempt, aborted, isFinal, type Published, StagedAppends } from './staged-appends.js';
@@ -106,7 +106,7 @@ export class WalWriter {
       sizePages: (space) => this.#control.sizePages(space),
     };
     const telemetry = new Telemetry(handle.telemetry);
-    this.#telemetry = new AppendTelemetry(telemetry, handle.traceId);
+    this.#telemetry = new AppendTelemetry(telemetry, handle.traceId, this.#control);
     this.#waiters = {
       written: new MarkWaiter(this.#control, 'written', keepAlive),
       durable: new MarkWaiter(this.#control, 'durable', keepAlive, (tookMs) => telemetry.commit.add(tookMs)),
@@ -116,7 +116,7 @@ export class WalWriter {
       prepareAgain: (attempt, input) => this.#prepareAgain(attempt, input),
       prepareOtherWay: (attempt, input) => this.#prepareOtherWay(attempt, input),
       tryRun: (run) => this.#tryRun(run),
-      published: (run) => this.#published(run),
+      published: (run) => this.#publishedRun(run),
       askFor: (refusal) => this.#askForSpace(refusal),
       refused: (refusal, { path }, timeoutMs) => this.#refused(refusal, path, timeoutMs),
     };
@@ -176,7 +176,10 @@ export class WalWriter {
       for (;;) {
         const turn = this.#control.writtenTurn.load();
         const result = attempt.try(lockMs);
-        if (typeof result === 'number') return this.#published([{ seq: result, attempt, measured }])[0] as Commit;
+        if (typeof result === 'number') {
+          this.#wakeFlusher(attempt.path.lane, attempt.commit.recordsBytes);
+          return this.#published({ seq: result, attempt, measured });
+        }
         // A full lane of a log that has ended never gets room, and a lock in it is taken from no dead holder.
         if (!this.#control.isOpen()) throw this.#refused('closed', attempt.path, timeoutMs);
         if (result === 'switched') {
@@ -318,23 +321,25 @@ export class WalWriter {
     }
   }
 
-  #published(run: readonly Published[]): Commit[] {
-    const [first] = run as readonly [Published];
-    const { lane } = first.attempt.path;
-    for (const { attempt } of run) this.#bytesSinceCheck += attempt.commit.recordsBytes;
+  /** Tells the flusher, behind the publication of `bytes` of records. */
+  #wakeFlusher(lane: Lane, bytes: number): void {
+    this.#bytesSinceCheck += bytes;
     this.#control.wakeFlusher(this.#isSealWanted(lane) ? 'demand' : 'commit');
-    if (run.length > 1) this.#entered(run.at(-1)?.seq as number);
-    return run.map((published) => {
-      if (published.measured !== undefined) this.#told(published, published.measured);
-      return new Commit(published.seq, this.#waiters);
-    });
   }
 
-  #told({ seq, attempt: { commit, path, isEncoded: isJumbo } }: Published, measured: MeasuredAppend): void {
+  #publishedRun(run: readonly Published[]): Commit[] {
+    const [first] = run as readonly [Published];
+    const bytes = run.reduce((sum, { attempt }) => sum + attempt.commit.recordsBytes, 0);
+    this.#wakeFlusher(first.attempt.path.lane, bytes);
+    if (run.length > 1) this.#entered(run.at(-1)?.seq as number);
+    return run.map((published) => this.#published(published));
+  }
+
+  #published({ seq, attempt: { path, commit, isEncoded: isJumbo }, measured }: Published): Commit {
     const { recordsBytes: bytes, pages } = commit;
-    const { mode, fallback } = this.#control;
-    const { index: lane } = path.lane;
-    this.#telemetry.end(measured, { seq, lane, pages: pages.length, bytes, isJumbo, mode, fallback });
+    if (measured !== undefined)
+      this.#telemetry.end(measured, { seq, lane: path.lane.index, pages: pages.length, bytes, isJumbo });
+    return new Commit(seq, this.#waiters);
   }
 
   /** Commits that entered together are waited for together: one of them asks for the flush of all. */

@@ -128,7 +128,7 @@ proctype Writer(byte me; byte left) {
             other = 0
         }
 #endif
-        /* Append 5, Publish 1: LaneWriter.#guarded. */
+        /* Append 5, Publish 1: LaneWriter.#setGuard. */
 #ifdef STATE_BEFORE_GUARD
         atomic { MAY_DIE; if :: state != STATE_running -> goto refused :: else fi }
 #endif
@@ -140,7 +140,7 @@ proctype Writer(byte me; byte left) {
 #if !defined(NO_STATE_CHECK) && !defined(STATE_BEFORE_GUARD)
         atomic { MAY_DIE; if :: state != STATE_running -> goto refused :: else fi }
 #endif
-        /* Publish 3: LaneWriter.#take, for each commit of a run. */
+        /* Publish 3: LaneWriter.#publish, for each commit of a run. */
 take:
         atomic {
             MAY_DIE;

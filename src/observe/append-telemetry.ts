@@ -3,7 +3,7 @@
 
 import { monotonicMs, wallClockMs } from '../base/clock.js';
 import { APPENDS_PER_SAMPLE, type Telemetry } from './telemetry.js';
-import { isAppendTraced, publishTrace } from './trace.js';
+import { isAppendTraced, publishTrace, type TraceRecord } from './trace.js';
 
 /** An append that is measured. */
 export interface MeasuredAppend {
@@ -20,19 +20,20 @@ export interface Appended {
   readonly pages: number;
   readonly bytes: number;
   readonly isJumbo: boolean;
-  readonly mode: string;
-  readonly fallback: string;
 }
 
 /** The appends of one writer. */
 export class AppendTelemetry {
   readonly #telemetry: Telemetry;
   readonly #traceId: string;
+  readonly #log: Required<Pick<TraceRecord, 'mode' | 'fallback'>>;
   #untilSample = APPENDS_PER_SAMPLE;
 
-  constructor(telemetry: Telemetry, traceId: string) {
+  /** @param log - says what mode is in force */
+  constructor(telemetry: Telemetry, traceId: string, log: Required<Pick<TraceRecord, 'mode' | 'fallback'>>) {
     this.#telemetry = telemetry;
     this.#traceId = traceId;
+    this.#log = log;
   }
 
   /** An append begins; undefined when nobody wants to know. */
@@ -45,13 +46,11 @@ export class AppendTelemetry {
   }
 
   /** It was published. */
-  end(
-    { startMs, isSampled, hasWaited }: MeasuredAppend,
-    { seq, lane, pages, bytes, isJumbo, mode, fallback }: Appended,
-  ): void {
+  end({ startMs, isSampled, hasWaited }: MeasuredAppend, { seq, lane, pages, bytes, isJumbo }: Appended): void {
     const tookMs = monotonicMs() - startMs;
     if (isSampled) this.#telemetry.append.add(tookMs);
     if (!isAppendTraced()) return;
+    const { mode, fallback } = this.#log;
     publishTrace({
       component: 'append',
       traceId: this.#traceId,
