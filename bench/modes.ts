@@ -55,6 +55,7 @@ const LOADS: readonly Load[] = [
 const MODES = {
   auto: { mode: 'auto' },
   conservative: { mode: 'conservative' },
+  shadow_compare: { mode: 'shadow_compare' },
 } as const satisfies Record<string, SettingOptions>;
 const LOCK = 'global lock';
 type Name = keyof typeof MODES | typeof LOCK;
@@ -64,6 +65,7 @@ const PAIRS = [
   ['auto', 'conservative'],
   ['auto', LOCK],
   ['conservative', LOCK],
+  ['shadow_compare', 'auto'],
 ] as const satisfies readonly (readonly [Name, Name])[];
 
 /** Commits a second of each, by round. */

@@ -121,7 +121,7 @@ export type ComparisonId = keyof typeof ROWS;
 
 /** The loads under which the modes are compared. */
 export type ModeCaseName = 'window' | 'wait' | 'lone' | 'append';
-type ModePair = 'auto-conservative' | 'auto-lock' | 'conservative-lock';
+type ModePair = 'auto-conservative' | 'auto-lock' | 'conservative-lock' | 'shadow_compare-auto';
 
 function modeRows<Name extends ModeCaseName>(name: Name, load: string): Record<`modes-${Name}-${ModePair}`, Row> {
   const of = (what: string, target: Target): Row => row(6, `${what}: ${load}`, 'modes', target);
@@ -129,6 +129,7 @@ function modeRows<Name extends ModeCaseName>(name: Name, load: string): Record<`
     'auto-conservative': of('auto beside conservative', atLeast(1)),
     'auto-lock': of('auto beside a global-lock log', atLeast(1)),
     'conservative-lock': of('conservative beside a global-lock log', atLeast(0.8)),
+    'shadow_compare-auto': of('shadow compare beside auto', atLeast(0.4)),
   };
   return Object.fromEntries(Object.entries(rows).map(([pair, each]) => [`modes-${name}-${pair}`, each])) as never;
 }

@@ -75,7 +75,9 @@ describe('appends of one turn', () => {
     const first = writer.appendAsync(bytes(1));
     expect(writer.append(bytes(1)).seq).toBe(2);
     const third = writer.appendAsync(bytes(1));
-    expect(await wal.flush()).toMatchObject({ durableSeq: 3 });
+    const flushed = wal.flush();
+    expect(wal.marks().appendedSeq).toBe(3);
+    expect(await flushed).toMatchObject({ durableSeq: 3 });
     const fourth = writer.appendAsync(bytes(1));
     const closed = wal.close();
     expect(await outcomes([first, third, fourth])).toEqual([1, 3, 4]);
