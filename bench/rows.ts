@@ -66,6 +66,12 @@ export const ROWS = {
   history: row(8, 'a commit with a long history behind it, beside a fresh log', 'history', atMost(1.05)),
   'history-epochs': row(8, 'a commit with many short epochs behind it, beside a fresh log', 'history', atMost(1.05)),
   'open-loop-p99': row(9, `${OPEN_LOOP}: p99 beside the raw sync's`, 'open-loop', atMost(2.5)),
+  'open-loop-p99-fixed': row(
+    9,
+    `${OPEN_LOOP}: p99 beside that of as many raw syncs a second as it has epochs, at fixed moments too`,
+    'open-loop',
+    atMost(2.5),
+  ),
   'open-loop-p999': row(9, `${OPEN_LOOP}: p99.9 beside the raw sync's p99`, 'open-loop', atMost(10)),
   'idle-cpu': row(10, `${IDLE}: processor time`, 'idle', atMost(1), 'ms a second'),
   'idle-wakeups': row(10, `${IDLE}: wake-ups`, 'idle', atMost(1), 'a second'),
