@@ -7,7 +7,7 @@ import { inDirectory, ratios, round, summary } from './harness.js';
 import type { RoundPlan } from './log-writer.js';
 import type { BenchResult } from './result.js';
 import { warmUp } from './warm-up.js';
-import { recycleBehind, Writers } from './writers.js';
+import { fillPool, recycleBehind, Writers } from './writers.js';
 
 /** How long it may take. */
 export interface ControllerCase {
@@ -83,7 +83,9 @@ class Subject {
   static async start(directory: string, { writers, flushes }: Pattern, controller: 'off' | 'on'): Promise<Subject> {
     const helperLaneBudget = flushes;
     const wal = await openWal(join(directory, controller), { controller, helperLaneBudget });
-    return new Subject(wal, await Writers.start(wal, writers));
+    const subject = new Subject(wal, await Writers.start(wal, writers));
+    await fillPool(wal, subject.#writers, writers);
+    return subject;
   }
 
   /** @returns commits a second */

@@ -9,7 +9,7 @@ import { inDirectory, pointAt, quiet, ratios, round, summary } from './harness.j
 import type { RoundPlan } from './log-writer.js';
 import type { BenchResult, Comparison, Plot } from './result.js';
 import { WARM } from './warm-up.js';
-import { type LogRound, Writers } from './writers.js';
+import { type LogRound, rotateToBlocks, Writers } from './writers.js';
 
 const WRITERS = 2;
 const GIB = 2 ** 30;
@@ -84,9 +84,7 @@ async function costsOf(parent: string, history: History, { rounds, seconds }: Hi
     const growMs = await grow(old, oldWriters, history);
     const plan: RoundPlan = { kind: 'wait', seconds, pages: 1 };
     const { bytesWritten, epochs } = old.counters();
-    // A history grows faster than files are made ready ahead: both go on in one that has its blocks.
-    await quiet();
-    await Promise.all([fresh.rotate(), old.rotate()]);
+    for (const wal of [fresh, old]) await rotateToBlocks(wal);
     const costs = { fresh: [] as number[], old: [] as number[] };
     const cost = (run: LogRound): number => 1e6 / run.commitsPerSecond;
     for (const writers of [freshWriters, oldWriters]) await writers.run({ ...plan, ...WARM });

@@ -4,12 +4,12 @@
 
 import { join } from 'node:path';
 import { type CommitInput, openWal, type Wal, WalError, type WalWriter } from '../src/index.js';
-import { inDirectory, quantile, quiet, ratios, round, summary } from './harness.js';
+import { inDirectory, quantile, ratios, round, summary } from './harness.js';
 import { PAGE_BYTES } from './log-writer.js';
 import type { BenchResult, Comparison } from './result.js';
 import type { ComparisonId } from './rows.js';
 import { WARM } from './warm-up.js';
-import { recycleBehind } from './writers.js';
+import { recycleBehind, rotateToBlocks } from './writers.js';
 
 /** How much is done. */
 export interface InFlightCase {
@@ -132,7 +132,7 @@ async function runRound(
   input: CommitInput,
   { requests, commitsEach }: InFlightCase,
 ): Promise<Round> {
-  await quiet();
+  await rotateToBlocks(wal);
   const before = wal.counters();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();

@@ -61,8 +61,8 @@ export function addBench(program: Command, finish: (status: number) => void): vo
     .description(
       'Runs the benchmarks, each in rounds that are interleaved with what it is compared with: the raw disk, a log ' +
         'with a global lock, and better-sqlite3, lmdb, classic-level and node:sqlite as far as they are there. Writes' +
-        ' results.json, report.html, plot.svg and summary.md, and prints the summary. All of them take half an hour ' +
-        'and 30 GB; --quick is a first look.',
+        ' results.json, report.html, plot.svg and summary.md, and prints the summary. All of them take an hour and ' +
+        '30 GB; --quick is a first look.',
     )
     .argument('[names...]', 'which benchmarks (default: all)')
     .option('--quick', 'short rounds and small logs')
