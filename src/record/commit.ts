@@ -148,7 +148,7 @@ function checkPage(page: PageWrite, sizes: readonly SpaceSize[], bounds: CommitB
   }
   checkImage(image, 'image', pageNumber, bounds.pageBytes);
   if (before !== undefined) checkImage(before, 'before', pageNumber, bounds.pageBytes);
-  const set = sizes.find((size) => size.space === space);
+  const set = sizeOf(space, sizes);
   const inForce = set === undefined ? bounds.sizePages(space) : set.pages;
   // An unknown size (0 and not set by this commit) bounds nothing.
   if ((set !== undefined || inForce > 0) && pageNumber > inForce) {
@@ -157,6 +157,12 @@ function checkPage(page: PageWrite, sizes: readonly SpaceSize[], bounds: CommitB
       { pageNumber, space, sizePages: inForce },
     );
   }
+}
+
+/** A loop, because a function to find it with would be made for each page. */
+function sizeOf(space: number, sizes: readonly SpaceSize[]): SpaceSize | undefined {
+  for (const size of sizes) if (size.space === space) return size;
+  return undefined;
 }
 
 function checkImage(image: Uint8Array, name: string, pageNumber: number, pageBytes: number): void {
