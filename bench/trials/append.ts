@@ -1,6 +1,6 @@
 // A trial, not a benchmark: an append of one page in several builds of this package, in turns on one thread, over a
 // directory that throws the pages away, so that a few percent can be told on a busy machine.
-// `node dist/bench/trials/append.js BUILD...`, each the path of a `dist`; design/decisions/0090 has what it said.
+// `node dist/bench/trials/append.js BUILD...`, each the path of a `dist`; design/decisions/0091 has what it said.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
