@@ -28,6 +28,8 @@ export interface Measured {
 
 const PAGES_PER_COMMIT = 8;
 const PIECE_BYTES = 2 ** 20;
+/** Spare files have another name, and no recovery reads them. */
+const LOG_FILE = /^[0-9a-f]{16}\.wal$/;
 /** A row of SQLite that takes one page of 4,096 bytes. */
 const ROW_BYTES = 4000;
 /** In the page file and the database before, and in the log. */
@@ -75,7 +77,7 @@ function raw(logDirectory: string, pages: number, target: string): void {
   let written = 0;
   let checksum = 0;
   for (const name of readdirSync(logDirectory)
-    .filter((each) => each.endsWith('.wal'))
+    .filter((each) => LOG_FILE.test(each))
     .sort()) {
     const from = openSync(join(logDirectory, name), 'r');
     for (let at = 0; ; ) {

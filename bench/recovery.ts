@@ -3,7 +3,7 @@
 // measurement runs in a process of its own (recovery-child.ts): a peak of memory never comes down.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inDirectory, pointAt, ratios, round, type Summary, summary } from './harness.js';
@@ -99,7 +99,7 @@ async function measure(
     track.memoryMiB.push(hot.peakMiB - empty);
     if (hasSqlite) {
       rmSync(`${sqlite}-shm`, { force: true });
-      copyFileSync(`${wal}.kept`, wal);
+      copySynced(`${wal}.kept`, wal);
       const { seconds, peakMiB } = child('sqlite-recover', sqlite, pages);
       track.sqlite.push(seconds);
       track.sqliteMemoryMiB.push(peakMiB - empty);
@@ -121,6 +121,14 @@ function child(task: RecoveryTask, path: string, pages: number, target = ''): Me
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return JSON.parse(output) as Measured;
+}
+
+/** Synced, or a checkpoint of SQLite, which syncs its WAL first, would have to write the copy to the disk. */
+function copySynced(from: string, to: string): void {
+  copyFileSync(from, to);
+  const fd = openSync(to, 'r+');
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 /** Runs a task that ends in SIGKILL. */
