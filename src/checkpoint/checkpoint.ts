@@ -4,12 +4,12 @@
 
 import { monotonicMs } from '../base/clock.js';
 import { type Control, STATE } from '../epoch/control.js';
-import type { LogReader } from '../follow/log-reader.js';
 import type { StoreIdentity } from '../log/checkpoint-record.js';
+import type { LogReader } from '../versions/log-reader.js';
+import { PageWriter } from '../versions/page-writer.js';
 import type { VersionIndex } from '../versions/version-index.js';
 import type { CheckpointFile } from './checkpoint-file.js';
 import type { CheckpointMark, CheckpointReport } from './messages.js';
-import { PageWriter } from './page-writer.js';
 import type { SizeHistory } from './sizes.js';
 
 /** Notes a checkpoint durably and lets go of the log below; the flusher does. */

@@ -8,6 +8,7 @@ import { FILE_HEADER, FILE_HEADER_BYTES } from '../log/layout.js';
 import type { ListedFile } from '../recovery/log-files.js';
 import { type CheckedHeader, chainFault, isAtHome, readCertificateCrc, readSegmentHeader } from '../segment/reader.js';
 import type { Directory, LogFile } from '../storage/directory.js';
+import { openIfThere } from '../storage/open-if-there.js';
 
 /** One log file, open for reading. */
 export class FollowedFile {
@@ -97,14 +98,4 @@ export function placeBehind({ file, offset }: ChainPlace, header: CheckedHeader)
 
 function isSameFile(one: FileHeader, other: FileHeader): boolean {
   return one.logId === other.logId && one.incarnation === other.incarnation && one.fileNumber === other.fileNumber;
-}
-
-/** Opens a file for reading; undefined when nothing has its name. */
-export function openIfThere(directory: Directory, name: string): LogFile | undefined {
-  try {
-    return directory.open(name, 'read');
-  } catch (thrown) {
-    if (thrown instanceof WalError && thrown.code === 'ERR_WAL_NOT_FOUND') return undefined;
-    throw thrown;
-  }
 }

@@ -5,10 +5,10 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { invalidArgument, WalError } from '../base/errors.js';
 import { SPACE_COUNT_MAX } from '../epoch/control.js';
+import { LogReader, readLiveImage } from '../versions/log-reader.js';
 import { VersionIndex } from '../versions/version-index.js';
 import { type LogSource, refuseEnded } from './durable-commits.js';
 import { Indexer } from './indexer.js';
-import { LogReader, readLiveImage } from './log-reader.js';
 import { pinOldest } from './pin-oldest.js';
 
 /** Which version of a page. */

@@ -6,7 +6,6 @@ import { basename, dirname, resolve } from 'node:path';
 import { crc32c } from '../base/checksum.js';
 import { monotonicMs } from '../base/clock.js';
 import { invalidArgument, WalError } from '../base/errors.js';
-import { RUN_BYTES_MAX } from '../checkpoint/page-writer.js';
 import { LogFollower } from '../follow/log-follower.js';
 import { readCheckpointSlots, type StoreIdentity } from '../log/checkpoint-record.js';
 import { LOCK_NAME, UNFINISHED_SUFFIX } from '../log/names.js';
@@ -17,6 +16,7 @@ import { acquireLock } from '../storage/lock.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import { removeEmptyDirectory } from '../storage/remove-directory.js';
+import { RUN_BYTES_MAX } from '../versions/page-writer.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What is copied. */

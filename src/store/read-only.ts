@@ -4,11 +4,11 @@
 import { invalidArgument, WalError } from '../base/errors.js';
 import { STORE_SPACE } from '../checkpoint/checkpoint.js';
 import { Indexer } from '../follow/indexer.js';
-import { LogReader } from '../follow/log-reader.js';
 import type { CheckpointRecord } from '../log/checkpoint-record.js';
 import type { RecoveryReport } from '../recovery/report.js';
 import { type LogScan, refuseDamage, reportOf, scanLog } from '../recovery/scan.js';
 import { PageFile } from '../storage/page-file.js';
+import { LogReader } from '../versions/log-reader.js';
 import { VersionIndex } from '../versions/version-index.js';
 import type { StorePlace } from './connect.js';
 import { identityOf, requireExplainedEnd, requireOneSpace, requireOwnPageFile } from './identity.js';

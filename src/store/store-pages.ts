@@ -4,8 +4,8 @@
 import { WalError } from '../base/errors.js';
 import type { PageSource } from '../cache/shared-page-cache.js';
 import { STORE_SPACE } from '../checkpoint/checkpoint.js';
-import { type LogReader, readLiveImage } from '../follow/log-reader.js';
 import type { PageFile } from '../storage/page-file.js';
+import { type LogReader, readLiveImage } from '../versions/log-reader.js';
 import type { VersionIndex } from '../versions/version-index.js';
 
 /** What a thread reads pages from. */

@@ -3,15 +3,15 @@
 import type { Mutant } from '../support/mutation.js';
 
 const CHECKPOINT = 'src/checkpoint/checkpoint.ts';
-const WRITER = 'src/checkpoint/page-writer.ts';
-const BATCH = 'src/follow/image-batch.ts';
+const WRITER = 'src/versions/page-writer.ts';
+const BATCH = 'src/versions/image-batch.ts';
 const FILE = 'src/checkpoint/checkpoint-file.ts';
 const THREAD = 'src/store/store-thread.ts';
 const IDENTITY = 'src/store/identity.ts';
 const CRASH = 'test/unit/store/crash.test.ts';
 const FAULTS = 'test/unit/store/faults.test.ts';
-const PAGE_WRITER = 'test/unit/checkpoint/page-writer.test.ts';
-const IMAGE_BATCH = 'test/unit/follow/image-batch.test.ts';
+const PAGE_WRITER = 'test/unit/versions/page-writer.test.ts';
+const IMAGE_BATCH = 'test/unit/versions/image-batch.test.ts';
 const STORE = 'test/unit/store/store.test.ts';
 
 export const STORE_MUTANTS: readonly Mutant[] = [

@@ -5,8 +5,8 @@
 import { expect, test } from 'vitest';
 import type { WalError } from '../../../src/base/errors.js';
 import { Indexer } from '../../../src/follow/indexer.js';
-import { LogReader, readLiveImage } from '../../../src/follow/log-reader.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
+import { LogReader, readLiveImage } from '../../../src/versions/log-reader.js';
 import { VersionIndex } from '../../../src/versions/version-index.js';
 import { image, LogBuilder, PAGE_BYTES, pages } from '../../support/log-builder.js';
 import { told } from '../../support/version-model.js';

@@ -4,7 +4,7 @@
 import { WalError } from '../base/errors.js';
 import { logFileName } from '../log/names.js';
 import type { Directory, LogFile } from '../storage/directory.js';
-import { openIfThere } from './chain-place.js';
+import { openIfThere } from '../storage/open-if-there.js';
 
 /** Files kept open by default: neighbours in the log are read together, and the whole of a log rarely has more. */
 const FILES_OPEN_MAX = 16;

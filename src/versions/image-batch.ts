@@ -1,9 +1,9 @@
 // Reads the images of many versions with few reads: those that stand close together in the log are read together, with
 // what is between them. Not here: which versions, and whether they stay live.
 
-import { ascendingIndexes } from '../versions/ascending-indexes.js';
-import type { NewestVersions } from '../versions/newest-versions.js';
+import { ascendingIndexes } from './ascending-indexes.js';
 import { type LogReader, readLiveImage } from './log-reader.js';
+import type { NewestVersions } from './newest-versions.js';
 
 /** So many bytes between two images are read and thrown away: copying more of them takes longer than another call. */
 const GAP_BYTES_MAX = 8192;

@@ -3,10 +3,10 @@
 // read. Between two batches whoever drives it may pause, sync, do something else first, or give up by a throw: the log
 // still holds everything. Not here: which images those are, and when they may be written (C1).
 
-import { ImageBatch } from '../follow/image-batch.js';
-import type { LogReader } from '../follow/log-reader.js';
 import type { PageFile } from '../storage/page-file.js';
-import type { NewestVersions } from '../versions/newest-versions.js';
+import { ImageBatch } from './image-batch.js';
+import type { LogReader } from './log-reader.js';
+import type { NewestVersions } from './newest-versions.js';
 
 /** One write has at most this many bytes: longer ones are no faster, and hold up the log's own syncs. */
 export const RUN_BYTES_MAX = 2 ** 20;
@@ -15,18 +15,19 @@ export const RUN_BYTES_MAX = 2 ** 20;
 export interface PageFileTarget {
   /** The smallest size since the page file was last complete, in pages: what it holds beyond is gone. */
   readonly cutPages: number | undefined;
-  /** Size in pages in the end. */
-  readonly sizePages: number;
+  /** Size in pages in the end; undefined: the file only grows, by what is written. */
+  readonly sizePages: number | undefined;
   /** The newest version of each page, live to the end. One beyond the size makes the file larger. */
   readonly versions: NewestVersions;
 }
 
-/** Writes page files with two buffers of {@link RUN_BYTES_MAX}, and a quarter more. */
+/** Writes page files with two buffers, each as long as a write and a quarter more. */
 export class PageWriter {
   readonly #batches: readonly [ImageBatch, ImageBatch];
 
-  constructor(pageBytes: number, log: LogReader) {
-    const imagesMax = Math.max(1, Math.floor(RUN_BYTES_MAX / pageBytes));
+  /** @param runBytesMax - one write has at most this many bytes, or one page */
+  constructor(pageBytes: number, log: LogReader, runBytesMax = RUN_BYTES_MAX) {
+    const imagesMax = Math.max(1, Math.floor(runBytesMax / pageBytes));
     this.#batches = [new ImageBatch(log, pageBytes, imagesMax), new ImageBatch(log, pageBytes, imagesMax)];
   }
 
@@ -47,6 +48,7 @@ export class PageWriter {
     // S1: first, so that no image written below is cut off again, and nothing cut off comes back when the file grows.
     if (cutPages !== undefined) file.cutToPages(cutPages);
     await this.#writeImages(file, versions, written);
+    if (sizePages === undefined) return file.sizePages();
     // A log that was never told the size of its store has pages beyond it.
     const pages = Math.max(sizePages, versions.pageNumbers.at(-1) ?? 0);
     if (file.sizePages() !== pages || file.partialPage() !== undefined) file.setSizePages(pages);

@@ -4,10 +4,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WalError } from '../../../src/base/errors.js';
-import { ImageBatch } from '../../../src/follow/image-batch.js';
-import { LogReader } from '../../../src/follow/log-reader.js';
 import { logFileName } from '../../../src/log/names.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
+import { ImageBatch } from '../../../src/versions/image-batch.js';
+import { LogReader } from '../../../src/versions/log-reader.js';
 import type { NewestVersions } from '../../../src/versions/newest-versions.js';
 import { BoundedDirectory } from '../../support/bounded-directory.js';
 

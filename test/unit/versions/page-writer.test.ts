@@ -2,12 +2,12 @@
 // image for each page over a simulated disk, whose writes happen as late as they can; failures at chosen places.
 
 import { describe, expect, test } from 'vitest';
-import { PageWriter } from '../../../src/checkpoint/page-writer.js';
-import { LogReader } from '../../../src/follow/log-reader.js';
 import { logFileName } from '../../../src/log/names.js';
 import { PageFile } from '../../../src/storage/page-file.js';
 import { SimulatedDirectory } from '../../../src/storage/simulated-directory.js';
+import { LogReader } from '../../../src/versions/log-reader.js';
 import type { NewestVersions } from '../../../src/versions/newest-versions.js';
+import { PageWriter } from '../../../src/versions/page-writer.js';
 
 const PAGE_BYTES = 65_536;
 /** Images of a buffer of the writer. */
