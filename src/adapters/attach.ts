@@ -99,7 +99,7 @@ async function replaySpace(wal: Wal, pageFile: PageFile, space: number): Promise
   await replayLog(
     wal.directory,
     scan,
-    new PageFilesTarget(files, scan, { ...options, sync, ignoresOthers: true }),
+    new PageFilesTarget(wal.directory, files, scan, { ...options, sync, ignoresOthers: true }),
     options,
   );
   if (sync) pageFile.sync();

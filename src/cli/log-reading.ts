@@ -110,7 +110,7 @@ export function* segmentsOfChain(directory: NodeDirectory, scan: LogScan): Gener
         }
         const commits = function* (): Generator<ReplayCommit, void, void> {
           if (header.kind !== SEGMENT_KIND.epoch) return;
-          for (const commit of reader.commits(file, header)) yield replayCommitOf(commit, header.epoch);
+          for (const commit of reader.commits(file, header)) yield replayCommitOf(commit, header);
         };
         yield { file: file.name, header, certificate, commits };
       }

@@ -13,6 +13,7 @@ import { SEGMENT_FLAG, SEGMENT_HEADER, SEGMENT_KIND } from '../segment/layout.js
 import { type CheckedHeader, chainFault, isAtHome, readCertificateCrc, readSegmentHeader } from '../segment/reader.js';
 import type { Directory, LogFile } from '../storage/directory.js';
 import type { ListedFile, LogFiles } from './log-files.js';
+import type { LogNotes } from './log-notes.js';
 import type { DamageEntry } from './report.js';
 import type { VerifyResult, VerifyTask } from './verify.js';
 import type { VerifyPipeline } from './verify-pool.js';
@@ -121,6 +122,7 @@ export class ChainWalk {
   readonly #pipeline: VerifyPipeline;
   readonly #windowBytes: number;
   readonly #onRead: (bytes: number) => void;
+  readonly #notes: LogNotes | undefined;
   readonly #candidates: readonly { file: ListedFile; epochMax: number }[];
   readonly #flaws: DamageEntry[] = [];
   #files: ChainFile[] = [];
@@ -134,19 +136,24 @@ export class ChainWalk {
   /** Set by the first bad batch in order; later results no longer count. */
   #failure: { readonly index: number; readonly end: ChainEnd } | undefined;
 
-  /** @param onRead - told after each batch how many bytes were read so far */
+  /**
+   * @param onRead - told after each batch how many bytes were read so far
+   * @param notes - of the records of the chain, begun by whoever gives them
+   */
   constructor(
     directory: Directory,
     log: LogFiles,
     pipeline: VerifyPipeline,
     windowBytes: number,
     onRead: (bytes: number) => void,
+    notes?: LogNotes,
   ) {
     this.#directory = directory;
     this.#log = log;
     this.#pipeline = pipeline;
     this.#windowBytes = windowBytes;
     this.#onRead = onRead;
+    this.#notes = notes;
     this.#candidates = contributingFiles(log.files);
   }
 
@@ -178,6 +185,7 @@ export class ChainWalk {
       this.#files = [];
       this.#sizes = new Map();
       this.#spaces = new Map();
+      this.#notes?.begin(this.#log);
       this.#isClean = false;
       index += 1;
       position = next.header.start;
@@ -305,7 +313,8 @@ export class ChainWalk {
     const offsets = entries.map((entry) => entry.header.fileOffset);
     const headerCrcs = entries.map((entry) => entry.header.headerCrc);
     const windowBytes = Math.max(WINDOW_BYTES_MIN, Math.min(this.#windowBytes, bytes));
-    const task: VerifyTask = { name, logId, incarnation, fileNumber, pageBytes, windowBytes, offsets, headerCrcs };
+    const home = { name, logId, incarnation, fileNumber, pageBytes };
+    const task: VerifyTask = { ...home, windowBytes, offsets, headerCrcs, noteAfterSeq: this.#notes?.noteAfterSeq };
     await this.#pipeline.submit(task, bytes, (result) => this.#consume(index, part, entries, result));
   }
 
@@ -324,6 +333,7 @@ export class ChainWalk {
     part.voids += result.voids;
     this.#bytesRead += result.bytes;
     this.#onRead(this.#bytesRead);
+    if (result.notes !== undefined) this.#notes?.add(part.file.fileNumber, result.notes);
     for (const [space, pages] of result.sizes) this.#sizes.set(space, pages);
     for (const [space, seq] of result.spaces) this.#spaces.set(space, Math.max(this.#spaces.get(space) ?? 0, seq));
     if (fault === undefined) return;

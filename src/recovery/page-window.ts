@@ -1,138 +1,147 @@
-// What a stretch of the log makes of page files: the newest image of each page that it writes, copied into one buffer,
-// and the sizes that it sets. An image that is overwritten, or cut off, within the stretch is never written. Not here:
-// when a window is written (page-files-target.ts), and that its commits came in order.
+// What a stretch of the log makes of page files: where in the log the newest image of each page stands that the stretch
+// writes, and the sizes that it sets. An image that is overwritten, or cut off, within the stretch is neither read
+// again nor written. Not here: when a window is written (page-files-target.ts), and that its commits came in order.
 //
-// Kept (R10): a cut takes the images beyond it, and the file is cut as far as the smallest size before any image is
-// written, so that whatever grows back is zero.
+// Kept (R10): a cut takes the images in front of it that lie beyond it, and the smallest size is known, to which the
+// page file is cut before any image is written, so that whatever grows back is zero.
 
-import type { PageFile } from '../storage/page-file.js';
+import { ascendingIndexes } from '../versions/ascending-indexes.js';
+import type { NewestVersions } from '../versions/newest-versions.js';
+
+/** What an image takes: its columns here, those of a sort, and those of the versions that come out. */
+const IMAGE_BYTES = 80;
 
 /** What the window holds for one space. */
 interface SpaceWindow {
-  /** Where in the buffer the newest image of each page is, counted in pages. */
-  readonly slots: Map<number, number>;
-  /** No page in `slots` has a higher number. */
+  imageCount: number;
+  /** No image that was not cut off is of a higher page. */
   pageMax: number;
+  /** Cuts that may take images: ascending by where they stand among the images, and by pages, both. */
+  readonly cuts: { readonly index: number; readonly pages: number }[];
   /** The smallest size set. */
   cutPages: number | undefined;
-  /** The size in the end; undefined while none was set: then the file only grows by the pages written. */
+  /** The last size set, which images behind it may exceed; undefined while none was. */
   sizePages: number | undefined;
 }
 
-/** A bounded number of page images, used again and again. */
+/** What a window makes of one space. */
+export interface WindowedSpace {
+  readonly space: number;
+  readonly cutPages: number | undefined;
+  readonly sizePages: number | undefined;
+  readonly versions: NewestVersions;
+}
+
+/** Notes of a bounded number of images, used again and again. */
 export class PageWindow {
-  readonly #pageBytes: number;
-  readonly #buffer: Uint8Array;
+  readonly #spaceOf: Uint32Array;
+  readonly #pageNumbers: Float64Array;
+  readonly #fileNumbers: Float64Array;
+  readonly #offsets: Float64Array;
   readonly #spaces = new Map<number, SpaceWindow>();
-  #slotsUsed = 0;
+  #imageCount = 0;
 
-  /** @param bytes - of the buffer; it holds at least one page */
-  constructor(pageBytes: number, bytes: number) {
-    this.#pageBytes = pageBytes;
-    this.#buffer = new Uint8Array(Math.max(1, Math.floor(bytes / pageBytes)) * pageBytes);
+  /** @param bytes - of memory; it holds at least one image */
+  constructor(bytes: number) {
+    const images = Math.max(1, Math.floor(bytes / IMAGE_BYTES));
+    this.#spaceOf = new Uint32Array(images);
+    this.#pageNumbers = new Float64Array(images);
+    this.#fileNumbers = new Float64Array(images);
+    this.#offsets = new Float64Array(images);
   }
 
-  /** No further page fits in. */
+  /** No further image fits in. */
   get isFull(): boolean {
-    return this.#slotsUsed * this.#pageBytes === this.#buffer.length;
+    return this.#imageCount === this.#offsets.length;
   }
 
-  /** Spaces that the window changes. */
-  get spaces(): IterableIterator<number> {
-    return this.#spaces.keys();
-  }
-
-  /** Takes a copy of an image of a whole page; there is room. */
-  put(space: number, pageNumber: number, image: Uint8Array): void {
+  /** Notes where an image of a page stands; there is room. */
+  put(space: number, pageNumber: number, fileNumber: number, offset: number): void {
     const window = this.#of(space);
-    let slot = window.slots.get(pageNumber);
-    if (slot === undefined) {
-      slot = this.#slotsUsed;
-      this.#slotsUsed += 1;
-      window.slots.set(pageNumber, slot);
-      if (pageNumber > window.pageMax) window.pageMax = pageNumber;
-      if (window.sizePages !== undefined && pageNumber > window.sizePages) window.sizePages = pageNumber;
-    }
-    this.#buffer.set(image, slot * this.#pageBytes);
+    const index = this.#imageCount;
+    this.#spaceOf[index] = space;
+    this.#pageNumbers[index] = pageNumber;
+    this.#fileNumbers[index] = fileNumber;
+    this.#offsets[index] = offset;
+    this.#imageCount += 1;
+    window.imageCount += 1;
+    if (pageNumber > window.pageMax) window.pageMax = pageNumber;
   }
 
-  /** Sets the size of a space. The slots of images that are cut off stay used. */
+  /** Sets the size of a space. The room of images that are cut off stays used. */
   resize(space: number, pages: number): void {
     const window = this.#of(space);
     window.cutPages = Math.min(window.cutPages ?? pages, pages);
     window.sizePages = pages;
     if (pages >= window.pageMax) return;
-    const { slots } = window;
-    // A store that grows and shrinks by a few pages in each commit must not look at the whole window each time.
-    if (window.pageMax - pages < slots.size)
-      for (let page = pages + 1; page <= window.pageMax; page += 1) slots.delete(page);
-    else for (const page of slots.keys()) if (page > pages) slots.delete(page);
     window.pageMax = pages;
+    // What an earlier cut to more pages takes, this one takes too.
+    const { cuts } = window;
+    while ((cuts.at(-1)?.pages ?? -1) >= pages) cuts.pop();
+    cuts.push({ index: this.#imageCount, pages });
   }
 
-  /**
-   * Brings the page file of a space from the beginning of the window to its end. The window stays as it is meanwhile.
-   *
-   * Durability: none; sync the file.
-   * @throws {WalError} ERR_WAL_STORAGE_FULL, ERR_WAL_IO; the file is then somewhere between the two
-   */
-  async write(space: number, file: PageFile): Promise<void> {
-    const { slots, cutPages, sizePages } = this.#of(space);
-    if (cutPages !== undefined) file.cutToPages(cutPages);
-    const underWay: (Promise<void> | undefined)[] = [];
-    try {
-      for (const { firstPage, pieces } of this.#runs(slots)) underWay.push(file.startWritePages(firstPage, pieces));
-    } finally {
-      // Nobody uses the buffer, or closes the file, under a write.
-      await Promise.allSettled(underWay);
+  /** What there is for each space, one after the other; in the end the window is empty. */
+  *take(): Generator<WindowedSpace, void, void> {
+    for (const [space, window] of this.#spaces) {
+      const { cutPages, sizePages } = window;
+      yield { space, cutPages, sizePages, versions: this.#newest(space, window) };
     }
-    await Promise.all(underWay);
-    if (sizePages !== undefined) file.setSizePages(sizePages);
-  }
-
-  /** Forgets everything. */
-  clear(): void {
     this.#spaces.clear();
-    this.#slotsUsed = 0;
+    this.#imageCount = 0;
   }
 
-  /** Pages with neighbouring numbers, ascending. */
-  *#runs(slots: ReadonlyMap<number, number>): Generator<{ firstPage: number; pieces: Uint8Array[] }, void, void> {
-    const pageNumbers = Float64Array.from(slots.keys()).sort();
-    for (let first = 0, end = 0; first < pageNumbers.length; first = end) {
-      const firstPage = pageNumbers[first] as number;
-      for (end = first + 1; end < pageNumbers.length; end += 1) if (pageNumbers[end] !== firstPage + end - first) break;
-      yield { firstPage, pieces: this.#pieces(slots, pageNumbers.subarray(first, end)) };
+  #newest(space: number, { imageCount, cuts }: SpaceWindow): NewestVersions {
+    const indexes = new Uint32Array(imageCount);
+    const pages = new Float64Array(imageCount);
+    for (let index = 0, at = 0; index < this.#imageCount; index += 1) {
+      if (this.#spaceOf[index] !== space) continue;
+      indexes[at] = index;
+      pages[at] = this.#pageNumbers[index] as number;
+      at += 1;
     }
-  }
-
-  /** The images of neighbouring pages; those that are neighbours in the buffer, too, in one piece. */
-  #pieces(slots: ReadonlyMap<number, number>, pageNumbers: Float64Array): Uint8Array[] {
-    const pieces: Uint8Array[] = [];
-    let first = -1;
-    let end = -1;
-    for (const pageNumber of pageNumbers) {
-      const slot = slots.get(pageNumber) as number;
-      if (slot !== end) {
-        if (end > first) pieces.push(this.#slots(first, end));
-        first = slot;
-      }
-      end = slot + 1;
+    const order = ascendingIndexes(pages);
+    const pageNumbers = new Float64Array(imageCount);
+    const fileNumbers = new Float64Array(imageCount);
+    const offsets = new Float64Array(imageCount);
+    let count = 0;
+    for (let at = 0; at < imageCount; at += 1) {
+      const page = pages[order[at] as number] as number;
+      // Of the images of one page the last one counts.
+      if (at + 1 < imageCount && pages[order[at + 1] as number] === page) continue;
+      const index = indexes[order[at] as number] as number;
+      if (isCutOff(cuts, index, page)) continue;
+      pageNumbers[count] = page;
+      fileNumbers[count] = this.#fileNumbers[index] as number;
+      offsets[count] = this.#offsets[index] as number;
+      count += 1;
     }
-    pieces.push(this.#slots(first, end));
-    return pieces;
-  }
-
-  #slots(first: number, end: number): Uint8Array {
-    return this.#buffer.subarray(first * this.#pageBytes, end * this.#pageBytes);
+    return {
+      pageNumbers: pageNumbers.subarray(0, count),
+      fileNumbers: fileNumbers.subarray(0, count),
+      offsets: offsets.subarray(0, count),
+    };
   }
 
   #of(space: number): SpaceWindow {
     let window = this.#spaces.get(space);
     if (window === undefined) {
-      window = { slots: new Map(), pageMax: 0, cutPages: undefined, sizePages: undefined };
+      window = { imageCount: 0, pageMax: 0, cuts: [], cutPages: undefined, sizePages: undefined };
       this.#spaces.set(space, window);
     }
     return window;
   }
+}
+
+/** Whether a cut behind an image takes it. */
+function isCutOff(cuts: SpaceWindow['cuts'], index: number, page: number): boolean {
+  // The first cut behind the image is the smallest of those.
+  let first = 0;
+  for (let end = cuts.length; first < end; ) {
+    const middle = (first + end) >> 1;
+    if ((cuts[middle] as { index: number }).index > index) end = middle;
+    else first = middle + 1;
+  }
+  const cut = cuts[first];
+  return cut !== undefined && cut.pages < page;
 }

@@ -135,7 +135,7 @@ async function makeStore(
   try {
     if (first !== undefined) requireBase(plan, first);
     await requireExplainedEnds(directory, scan, copies, { afterSeq, throughSeq });
-    report = await replayPlan(plan, new PageFilesTarget(copies, scan, options), options);
+    report = await replayPlan(plan, new PageFilesTarget(directory, copies, scan, options), options);
     for (const copy of copies) copy.sync();
     report.dbSizePages = copies.map((copy) => copy.sizePages());
   } catch (error) {

@@ -8,12 +8,21 @@ import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { PageFile } from '../storage/page-file.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
-import { PageFilesTarget } from './page-files-target.js';
+import { LogNotes } from './log-notes.js';
+import { PageFilesTarget, stretchBytesOf } from './page-files-target.js';
 import { isToPoint, type NewPageFiles, recoverToPoint, type StoreTarget } from './recover-to-point.js';
 import { type ReplayCommit, type ReplayOptions, type ReplayTarget, replayLog } from './replay.js';
 import { callbackTarget, mapTarget } from './replay-targets.js';
 import { emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
-import { type LogScan, notRecoveredOf, refuseDamage, reportOf, type ScanOptions, scanLog } from './scan.js';
+import {
+  type LogScan,
+  notRecoveredOf,
+  RECOVERY_MEMORY_BYTES,
+  refuseDamage,
+  reportOf,
+  type ScanOptions,
+  scanLog,
+} from './scan.js';
 import { requireExplainedEnds } from './torn-end.js';
 
 /**
@@ -116,24 +125,30 @@ export async function recoverDirectory(
   open: typeof PageFile.open = PageFile.open,
 ): Promise<RecoveryReport> {
   const startedMs = monotonicMs();
-  const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes, onProgress } = options;
-  const scan = await scanLog(directory, options);
+  const { into, dryRun = false, onDamage = 'fail', recoveryMemoryBytes = RECOVERY_MEMORY_BYTES, onProgress } = options;
+  const isIntoFiles = isPageFiles(into);
+  const stretchBytesMax = stretchBytesOf(recoveryMemoryBytes);
+  const notes =
+    isIntoFiles && !dryRun ? new LogNotes(options.afterSeq, recoveryMemoryBytes, stretchBytesMax) : undefined;
+  const scan = await scanLog(directory, { ...options, notes });
   refuseDamage(scan, onDamage);
   const report = reportOf(scan);
   report.checkpointUsed = scan.checkpoint?.throughSeq ?? null;
   const afterSeq = options.afterSeq ?? scan.checkpoint?.throughSeq ?? 0;
   const isSalvage = onDamage === 'salvage' && scan.damage.length > 0;
   const replayOptions: ReplayOptions = { afterSeq, isSalvage, recoveryMemoryBytes };
-  const isIntoFiles = isPageFiles(into);
   const spaces = isIntoFiles && isSalvage ? await spacesOf(directory, scan, replayOptions) : scan.chain.spaces;
   const openOne = (path: string, pageBytes: number) => open(path, pageBytes, dryRun ? 'read' : 'write');
   const opened = isIntoFiles ? openPageFiles(into.pageFiles, scan, spaces, afterSeq, openOne) : undefined;
   try {
     if (opened !== undefined) await requireExplainedEnds(directory, scan, opened, replayOptions);
-    const intoFiles = opened && new PageFilesTarget(opened, scan, { recoveryMemoryBytes });
+    // A salvage goes on behind the chain, of which alone there are notes.
+    const window = isSalvage ? undefined : notes?.window;
+    const intoFiles = opened && new PageFilesTarget(directory, opened, scan, { recoveryMemoryBytes, window });
     const target = dryRun ? NOWHERE : (intoFiles ?? targetOf(into, options.space));
-    const result = await replayLog(directory, scan, target, { ...replayOptions, onProgress });
-    report.commitsApplied = result.commitsApplied;
+    const isNoted = window !== undefined;
+    const result = await replayLog(directory, scan, target, { ...replayOptions, isNoted, onProgress });
+    report.commitsApplied = notes !== undefined && isNoted ? notes.commits : result.commitsApplied;
     report.bytesRead += result.bytesRead;
     report.notRecovered = isSalvage ? [...result.notRecovered] : notRecoveredOf(scan);
     if (opened !== undefined) {

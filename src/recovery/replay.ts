@@ -6,7 +6,7 @@ import { WalError } from '../base/errors.js';
 import { FILE_HEADER_BYTES } from '../log/layout.js';
 import type { DecodedRecord } from '../record/codec.js';
 import type { SegmentHeader } from '../segment/codec.js';
-import { CommitReader, type SegmentCommit } from '../segment/commit-reader.js';
+import { CommitReader, type PlacedShape, type SegmentCommit } from '../segment/commit-reader.js';
 import { FileWindow } from '../segment/file-window.js';
 import { SEGMENT_KIND } from '../segment/layout.js';
 import { type CheckedHeader, isAtHome, readSegmentHeader, verifySegment } from '../segment/reader.js';
@@ -33,9 +33,16 @@ export interface ReplayCommit {
   records(): IterableIterator<DecodedRecord>;
 }
 
+/** A commit, and where its records stand: for a target that reads them later. */
+export interface PlacedCommit extends ReplayCommit {
+  readonly fileNumber: number;
+  /** What the records are, and where in the file; as {@link SegmentCommit.shapes}. */
+  shapes(): Generator<PlacedShape, void, void>;
+}
+
 /** Takes commits in sequence order; a promise that it returns is awaited before the next commit. */
 export interface ReplayTarget {
-  commit(commit: ReplayCommit): void | Promise<void>;
+  commit(commit: PlacedCommit): void | Promise<void>;
   /** Behind the last commit: what was held back is done. */
   finish?(): Promise<void>;
   /** Behind a failure, its own included: resolves when nothing is under way any more. */
@@ -50,6 +57,8 @@ export interface ReplayOptions {
   readonly throughSeq?: number | undefined;
   /** Also apply whole segments behind the end of the chain, and list what is missing between them. */
   readonly isSalvage?: boolean | undefined;
+  /** The target knows all commits from the scan already (log-notes.ts): none is handed over, it only finishes. */
+  readonly isNoted?: boolean | undefined;
   /** Default 64 MiB. */
   readonly recoveryMemoryBytes?: number | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -68,7 +77,7 @@ export interface ReplayResult {
 /** A buffer larger than this reads no faster. */
 const BUFFER_BYTES_MAX = 8 * 2 ** 20;
 /** What the buffer is of the memory of a recovery; the rest is the target's. */
-export const BUFFER_SHARE = 1 / 8;
+const BUFFER_SHARE = 1 / 8;
 const VERIFY_WINDOW_BYTES = 2 ** 20;
 
 /**
@@ -87,8 +96,10 @@ export async function replayLog(
 ): Promise<ReplayResult> {
   const replay = new Replay(target, options);
   try {
-    await replayFiles(directory, scan, replay, options);
+    if (options.isNoted !== true) await replayFiles(directory, scan, replay, options);
     await target.finish?.();
+    const bytesMax = bytesOf(scan.log);
+    if (options.isNoted === true) options.onProgress?.({ step: 'apply', bytes: bytesMax, bytesMax });
   } catch (error) {
     await target.abandon?.();
     throw error;
@@ -166,7 +177,7 @@ class Replay {
     for (const found of this.#reader.commits(file, header)) {
       const { commitSeq } = found.frame;
       if (commitSeq <= this.afterSeq || commitSeq > this.#throughSeq) continue;
-      const wait = this.#target.commit(replayCommitOf(found, header.epoch));
+      const wait = this.#target.commit(replayCommitOf(found, header));
       // Only targets that wait cost a turn of the event loop for each commit.
       if (wait !== undefined) await wait;
       this.commitsApplied += 1;
@@ -175,10 +186,13 @@ class Replay {
   }
 }
 
-/** The public view of a commit in a segment. */
-export function replayCommitOf({ frame, records }: SegmentCommit, epoch: number): ReplayCommit {
+/** A commit of the segment with this header. */
+export function replayCommitOf(
+  { frame, records, shapes }: SegmentCommit,
+  { epoch, fileNumber }: SegmentHeader,
+): PlacedCommit {
   const { commitSeq: seq, txnId, txnEpoch, beginSeq, lane, recordCount, pageCount, frameBytes: bytes } = frame;
-  return { seq, epoch, txnId, txnEpoch, beginSeq, lane, recordCount, pageCount, bytes, records };
+  return { seq, epoch, txnId, txnEpoch, beginSeq, lane, recordCount, pageCount, bytes, records, fileNumber, shapes };
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Directory } from '../storage/directory.js';
 import type { WorkerUrls } from '../thread/worker-files.js';
 import { type Chain, ChainWalk, isAnyNumberMissing, isSamePosition } from './chain-walk.js';
 import { type ListedFile, type LogFiles, listLogFiles } from './log-files.js';
+import type { LogNotes } from './log-notes.js';
 import { type DamageEntry, emptyReport, type OnDamage, type OnProgress, type RecoveryReport } from './report.js';
 import { type Rest, scanRest } from './rest-scan.js';
 import { type Verdict, verdictRow } from './verdict.js';
@@ -36,6 +37,8 @@ export interface ScanOptions {
   /** Bytes verified on this thread before a pool is started; default 256 MiB. */
   readonly inlineBytesMax?: number | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Filled with the records of the chain. */
+  readonly notes?: LogNotes | undefined;
 }
 
 /** Everything known about a log. */
@@ -90,10 +93,11 @@ async function scanOnce(
     try {
       const log = listLogFiles(directory);
       const bytesMax = bytesOf(log);
+      options.notes?.begin(log);
       // Headers are read twice, so a full log would exceed its own size a little.
       const onRead = (bytes: number): void =>
         options.onProgress?.({ step: 'verify', bytes: Math.min(bytes, bytesMax), bytesMax });
-      const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options), onRead).run();
+      const chain = await new ChainWalk(directory, log, pipeline, windowBytes(options), onRead, options.notes).run();
       return judge(directory, log, chain, syncedThroughSeen);
     } catch (error) {
       // A running writer recycled a file between the listing and the opening of it.

@@ -36,7 +36,7 @@ import type { Directory, LogFile } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
 import { removeEmptyDirectory } from '../storage/remove-directory.js';
 import { logDirectoryPath } from './recover.js';
-import { type ReplayCommit, type ReplayTarget, replayCommitOf, segmentsOf } from './replay.js';
+import { type PlacedCommit, type ReplayCommit, type ReplayTarget, replayCommitOf, segmentsOf } from './replay.js';
 import { type LogScan, scanLog } from './scan.js';
 
 /** A segment of the proven chain. */
@@ -73,9 +73,9 @@ export function* listSegments(directory: Directory, { chain }: LogScan): Generat
   }
 }
 
-function* commitsOf(reader: CommitReader, file: LogFile, header: CheckedHeader): Generator<ReplayCommit, void, void> {
+function* commitsOf(reader: CommitReader, file: LogFile, header: CheckedHeader): Generator<PlacedCommit, void, void> {
   if (header.kind !== SEGMENT_KIND.epoch) return;
-  for (const commit of reader.commits(file, header)) yield replayCommitOf(commit, header.epoch);
+  for (const commit of reader.commits(file, header)) yield replayCommitOf(commit, header);
 }
 
 function certificateOf(file: LogFile, header: CheckedHeader, buffer: Uint8Array): Certificate {

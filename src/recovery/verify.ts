@@ -6,6 +6,7 @@ import { FileWindow } from '../segment/file-window.js';
 import { isAtHome, readSegmentHeader, verifySegment } from '../segment/reader.js';
 import type { Directory } from '../storage/directory.js';
 import { NodeDirectory } from '../storage/node-directory.js';
+import { type NotedRecords, RecordNotes } from './record-notes.js';
 
 /** Segments of one file, in order, whose headers the walk has seen. */
 export interface VerifyTask {
@@ -20,6 +21,8 @@ export interface VerifyTask {
   readonly offsets: readonly number[];
   /** Checksum of each header as the walk saw it. */
   readonly headerCrcs: readonly number[];
+  /** Records of commits above it are noted; undefined: none. */
+  readonly noteAfterSeq: number | undefined;
 }
 
 /** What a batch turned out to be. */
@@ -34,6 +37,8 @@ export interface VerifyResult {
   readonly sizes: readonly (readonly [space: number, pages: number])[];
   /** Last commit of each space that has pages or sizes in the whole segments. */
   readonly spaces: readonly (readonly [space: number, seq: number])[];
+  /** Records of the whole segments, if they were asked for. */
+  readonly notes: NotedRecords | undefined;
   /** Why the segment after them is not. */
   readonly fault?: { readonly reason: string; readonly offset: number; readonly isVersion: boolean };
 }
@@ -49,6 +54,10 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
     const window = new FileWindow(file, new Uint8Array(task.windowBytes));
     const sizes = new Map<number, number>();
     const spaces = new Map<number, number>();
+    const notes = task.noteAfterSeq === undefined ? undefined : new RecordNotes(task.noteAfterSeq);
+    const found = (): Pick<VerifyResult, 'sizes' | 'spaces' | 'notes'> => {
+      return { sizes: [...sizes], spaces: [...spaces], notes: notes?.inOrder() };
+    };
     const sum = { verified: 0, frames: 0, voids: 0, pages: 0, bytes: 0 };
     for (const [index, offset] of task.offsets.entries()) {
       const header = readSegmentHeader(file, offset);
@@ -60,8 +69,12 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
       ) {
         throw new WalError('ERR_WAL_IO', `${task.name} reads differently from one moment to the next.`, { offset });
       }
-      const result = verifySegment(file, window, header, task.pageBytes);
-      if ('reason' in result) return { ...sum, sizes: [...sizes], spaces: [...spaces], fault: result };
+      const before = notes?.place();
+      const result = verifySegment(file, window, header, task.pageBytes, notes);
+      if ('reason' in result) {
+        if (before !== undefined) notes?.backTo(before);
+        return { ...sum, ...found(), fault: result };
+      }
       for (const { space, pages } of result.sizes) sizes.set(space, pages);
       for (const [space, seq] of result.spaces) spaces.set(space, Math.max(spaces.get(space) ?? 0, seq));
       sum.verified += 1;
@@ -70,7 +83,7 @@ export function verifyBatch(directory: Directory, task: VerifyTask): VerifyResul
       sum.pages += result.pageCount;
       sum.bytes += header.segmentBytes;
     }
-    return { ...sum, sizes: [...sizes], spaces: [...spaces] };
+    return { ...sum, ...found() };
   } finally {
     file.close();
   }

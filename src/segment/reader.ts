@@ -6,12 +6,13 @@
 import { crc32c } from '../base/checksum.js';
 import { type DecodedFrameHeader, decodeFrameHeader, frameSeed } from '../frame/codec.js';
 import { FRAME_HEADER } from '../frame/layout.js';
-import { decodeRecordShape } from '../record/codec.js';
+import { decodeRecordShape, type RecordShape } from '../record/codec.js';
 import { RECORD_HEADER, RECORD_KIND } from '../record/layout.js';
 import type { LogFile } from '../storage/directory.js';
 import { type Certificate, decodeCertificate, decodeSegmentHeader, type Refusal, type SegmentHeader } from './codec.js';
 import type { FileWindow } from './file-window.js';
 import { CERTIFICATE_CRC_BYTES, SEGMENT_HEADER, SEGMENT_KIND } from './layout.js';
+import type { RecordSink } from './record-sink.js';
 
 /** What every segment of a file has to say about where it is. */
 export interface SegmentHome {
@@ -114,6 +115,7 @@ class Fault extends Error {
  * @param header - checked, at home, and within the file
  * @param pageBytes - the log's page size: every page image has exactly this length
  * @param window - at least 64 KiB; its capacity is all the memory used, but for a certificate that is larger
+ * @param sink - told of all commits, also of a segment that turns out to be bad
  * @throws {WalError} ERR_WAL_IO: an error while reading is never damage
  */
 export function verifySegment(
@@ -121,10 +123,11 @@ export function verifySegment(
   window: FileWindow,
   header: CheckedHeader,
   pageBytes: number,
+  sink?: RecordSink,
 ): SegmentSummary | SegmentFault {
   try {
     const certificate = readCertificate(file, window, header);
-    const tally = new Tally(header);
+    const tally = new Tally(header, sink);
     const seed = frameSeed(header.logId, header.incarnation);
     let at = header.fileOffset + SEGMENT_HEADER.bytes;
     for (const share of certificate.lanes) {
@@ -274,7 +277,7 @@ function verifyRecords(
       if (record.bytes !== pageBytes) throw new Fault('a page image has another length than the pages of the log', at);
       pageCount += 1;
     }
-    if (record.kind !== RECORD_KIND.operation) tally.space(record.space, frame.commitSeq);
+    tally.record(frame.commitSeq, record, at + RECORD_HEADER.bytes);
     at += record.recordBytes;
   }
   if (pageCount !== frame.pageCount) throw new Fault('a frame header counts its pages wrong', from);
@@ -289,6 +292,7 @@ function verifyRecords(
 /** Adds the frames of a segment up, to be compared with its certificate. */
 class Tally {
   readonly #header: SegmentHeader;
+  readonly #sink: RecordSink | undefined;
   /** Which sequences were seen, in pieces made when a verified frame needs them. */
   readonly #pieces = new Map<number, Uint8Array>();
   readonly #sizes = new Map<number, { seq: number; pages: number }>();
@@ -298,8 +302,9 @@ class Tally {
   #digest = 0;
   #pageCount = 0;
 
-  constructor(header: SegmentHeader) {
+  constructor(header: SegmentHeader, sink: RecordSink | undefined) {
     this.#header = header;
+    this.#sink = sink;
   }
 
   /** @returns why the frame cannot be one of this segment's */
@@ -315,12 +320,15 @@ class Tally {
       const known = this.#sizes.get(space);
       if (known === undefined || known.seq <= commitSeq) this.#sizes.set(space, { seq: commitSeq, pages });
     }
+    this.#sink?.commit(commitSeq);
     return undefined;
   }
 
-  space(space: number, commitSeq: number): void {
-    const last = this.spaces.get(space);
-    if (last === undefined || last < commitSeq) this.spaces.set(space, commitSeq);
+  record(commitSeq: number, shape: RecordShape, bytesAt: number): void {
+    if (shape.kind === RECORD_KIND.operation) return;
+    const last = this.spaces.get(shape.space);
+    if (last === undefined || last < commitSeq) this.spaces.set(shape.space, commitSeq);
+    this.#sink?.record(commitSeq, shape, bytesAt);
   }
 
   compare(certificate: Certificate, at: number): void {

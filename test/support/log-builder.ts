@@ -14,7 +14,7 @@ import { encodeRecords } from '../../src/record/codec.js';
 import { type CommitInput, checkCommit } from '../../src/record/commit.js';
 import { alignUp } from '../../src/record/layout.js';
 import type { OpenedLog } from '../../src/recovery/opening.js';
-import type { ReplayTarget } from '../../src/recovery/replay.js';
+import type { ReplayCommit } from '../../src/recovery/replay.js';
 import type { Certificate } from '../../src/segment/codec.js';
 import { SEGMENT_HEADER } from '../../src/segment/layout.js';
 import { type BuiltSegment, buildEpochSegment, buildMarkSegment } from '../../src/segment/segment-writer.js';
@@ -310,7 +310,7 @@ export function copyDirectory(from: Directory, to: Directory): void {
 }
 
 /** One line per commit: sequence and what its records say. */
-export function transcript(): ReplayTarget & { readonly lines: string[] } {
+export function transcript(): { readonly lines: string[]; commit(commit: ReplayCommit): void } {
   const lines: string[] = [];
   return {
     lines,

@@ -1,20 +1,28 @@
 // Goal: page files that are brought up in windows are as if every record had been applied alone, whatever fits into a
 // window, and nothing is under way behind a failure. Method: logs over a simulated disk, recovered with memory for one
-// page, a few and all; random ones beside a model.
+// image, a few and all; random ones beside a model.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { WalError } from '../../../src/base/errors.js';
+import { encodeFileHeader } from '../../../src/log/codec.js';
+import { PageFilesTarget } from '../../../src/recovery/page-files-target.js';
 import { recoverDirectory } from '../../../src/recovery/recover.js';
+import { replayLog } from '../../../src/recovery/replay.js';
 import type { RecoveryReport } from '../../../src/recovery/report.js';
+import { scanLog } from '../../../src/recovery/scan.js';
 import type { Directory } from '../../../src/storage/directory.js';
 import { MemoryDirectory } from '../../../src/storage/memory-directory.js';
 import { PageFile } from '../../../src/storage/page-file.js';
 import { SimulatedDirectory, type SimulatedDiskOptions } from '../../../src/storage/simulated-directory.js';
-import { type CommitSpec, image, LogBuilder, PAGE_BYTES, pages, readFile } from '../../support/log-builder.js';
+import { type CommitSpec, flip, image, LogBuilder, PAGE_BYTES, pages, readFile } from '../../support/log-builder.js';
 
-/** One page a window, three (7/16 of the memory are 1575 bytes), and the whole log. */
-const MEMORIES = [1, 3600, undefined] as const;
+/** What a window gets of the memory, and an image of the window: src/recovery/page-files-target.ts, page-window.ts. */
+const WINDOW_SHARE = 11 / 16;
+const IMAGE_BYTES = 80;
+const memoryOf = (images: number): number => Math.ceil((images * IMAGE_BYTES) / WINDOW_SHARE);
+/** One image a window, three, and the whole log. */
+const MEMORIES = [1, memoryOf(3), undefined] as const;
 
 function logOf(...epochs: readonly (readonly CommitSpec[])[]): MemoryDirectory {
   const directory = new MemoryDirectory({ pretendSync: true });
@@ -50,7 +58,11 @@ const codeOf = (outcome: Promise<unknown>): Promise<string> =>
 const sizeOf = (sizes: readonly { space: number; pages: number }[], space: number): number | undefined =>
   sizes.find((one) => one.space === space)?.pages;
 
-/** Images of a number of neighbouring pages; those of 128 KiB and more are written by another thread. */
+/** Images that are written at once, by another thread, with memory of which half is 8 times as much: then it syncs. */
+const BATCH = 256;
+const MEMORY_OF_BATCHES = 16 * BATCH * PAGE_BYTES;
+
+/** Images of a number of neighbouring pages. */
 const run = (firstPage: number, count: number, value: number): CommitSpec =>
   pages(...Array.from({ length: count }, (_, index) => [firstPage + index, value]).flat());
 
@@ -70,6 +82,14 @@ describe('R10: a window', () => {
     await recoverInto(store, logOf([pages(2, 1, 5, 1), { dbSizePages: 1 }, { dbSizePages: 4 }, pages(3, 2)]));
     expect(store.done).toEqual(['open db0', 'truncate db0', 'write db0', 'truncate db0', 'sync db0', 'close db0']);
     const values = [9, 0, 2, 0];
+    expect(Buffer.from(readFile(store, 'db0'))).toEqual(Buffer.concat(values.map((value) => image(value))));
+  });
+
+  test.each(MEMORIES)('the smallest cut behind an image counts, memory %s', async (memory) => {
+    const store = storeOf([image(9)]);
+    const commits = [pages(2, 1, 5, 1, 7, 1), { dbSizePages: 6 }, { dbSizePages: 4 }, { dbSizePages: 8 }, pages(6, 2)];
+    await recoverInto(store, logOf(commits), memory);
+    const values = [9, 1, 0, 0, 0, 2, 0, 0];
     expect(Buffer.from(readFile(store, 'db0'))).toEqual(Buffer.concat(values.map((value) => image(value))));
   });
 
@@ -142,7 +162,8 @@ describe('R10: a window', () => {
 
 describe('a failure', () => {
   const log = (): MemoryDirectory => logOf([run(1, 300, 1)], [run(301, 300, 2)], [run(1, 600, 3)]);
-  const memory = (256 * PAGE_BYTES * 16) / 7;
+  /** Ten writes and a sync on the way. */
+  const memory = MEMORY_OF_BATCHES / 4;
 
   test.each([
     ['write', 'ENOSPC', 'ERR_WAL_STORAGE_FULL'],
@@ -170,30 +191,23 @@ describe('a failure', () => {
     expect(failures).toBeGreaterThan(0);
   });
 
-  test('of one write of a window waits for the others before the page file is closed', async () => {
-    const store = storeOf([new Uint8Array(0)]);
-    store.fail({ on: 'write', errno: 'EIO', times: 1 });
-    const outcome = await codeOf(recoverInto(store, logOf([run(1, 300, 1), run(1001, 300, 1)])));
-    expect([outcome, store.done]).toEqual(['ERR_WAL_IO', ['open db0', 'write db0', 'close db0']]);
-  });
-
-  test('F42: of reading the log waits for the write under way before the page file is closed', async () => {
-    let last: string[] = [];
+  test('F42: of reading the log waits for the write and the sync under way before the page file is closed', async () => {
+    const calls: string[][] = [];
     for (let from = 1; ; from += 1) {
       const disk = new SimulatedDirectory();
-      new LogBuilder(disk)
-        .start()
-        .epoch(run(1, 300, 1))
-        .epoch(run(1, 299, 2));
+      new LogBuilder(disk).start().epoch(run(1, 10 * BATCH, 1));
       disk.fail({ on: 'read', errno: 'EIO', from, times: 1 });
       const store = storeOf([new Uint8Array(0)]);
-      const outcome = await codeOf(recoverInto(store, disk, (2 * 300 * PAGE_BYTES * 8) / 7));
+      const outcome = await codeOf(recoverInto(store, disk, MEMORY_OF_BATCHES));
       if (outcome === 'none') break;
       expect(outcome).toBe('ERR_WAL_IO');
-      last = store.done;
+      calls.push([...store.done]);
     }
-    // The last read is of the second epoch, when the first one is being written.
-    expect(last).toEqual(['open db0', 'write db0', 'close db0']);
+    // The last read is of the log file's header; before, the tenth batch is read while the ninth is written.
+    const last = calls.at(-2) as string[];
+    expect(last.filter((call) => call === 'write db0').length).toBe(9);
+    expect(last.filter((call) => call === 'sync db0').length).toBe(1);
+    expect(last.at(-1)).toBe('close db0');
   });
 
   test('R2: of a full disk leaves nothing told, and with room the recovery is whole', async () => {
@@ -205,11 +219,64 @@ describe('a failure', () => {
   });
 });
 
-test('what was written is synced while the next window is filled, each window behind the one before', async () => {
+test('R1: what a bad segment holds is not written, of whole commits neither', async () => {
+  const log = new MemoryDirectory({ pretendSync: true });
+  const builder = new LogBuilder(log).start().epoch(pages(1, 1)).epoch(pages(1, 2), pages(2, 2));
+  // In the image of its second commit.
+  flip(log, builder.name, builder.segments[1]!.offset + 900);
+  const store = storeOf([image(9)]);
+  expect(await recoverInto(store, log)).toMatchObject({ tail: 'torn', commitsApplied: 1, dbSizePages: [1] });
+  expect(Buffer.from(readFile(store, 'db0'))).toEqual(Buffer.from(image(1)));
+});
+
+test('R1: what stands in front of a hole is not written when the chain begins behind it', async () => {
+  const log = new MemoryDirectory({ pretendSync: true });
+  const builder = new LogBuilder(log).start().epoch(pages(1, 1)).rotate().epoch(pages(2, 2));
+  const missing = builder.name;
+  builder.rotate().epoch(pages(3, 3)).checkpoint(2, 2);
+  log.remove(missing);
   const store = storeOf([new Uint8Array(0)]);
-  const log = logOf([run(1, 300, 1)], [run(1, 300, 2)], [run(1, 299, 3)]);
-  await recoverInto(store, log, (2 * 300 * PAGE_BYTES * 8) / 7);
-  const calls = store.done.filter((done) => !/open|close/.test(done));
-  expect(calls).toEqual(['write db0', 'sync db0', 'write db0', 'sync db0', 'write db0', 'sync db0']);
-  expect([0, 299].map((index) => readFile(store, 'db0')[index * PAGE_BYTES])).toEqual([3, 2]);
+  expect(await recoverInto(store, log)).toMatchObject({ commitsApplied: 1, dbSizePages: [3] });
+  expect(readFile(store, 'db0')[0]).toBe(0);
+});
+
+test('what was written is synced while more is written, whenever it is half of the memory', async () => {
+  const store = storeOf([new Uint8Array(0)]);
+  await recoverInto(store, logOf([run(1, 17 * BATCH, 1)]), MEMORY_OF_BATCHES);
+  const syncs = store.done.filter((done) => done.startsWith('sync')).length;
+  const writes = store.done.filter((done) => done.startsWith('write')).length;
+  expect({ writes, syncs }).toEqual({ writes: 17, syncs: 3 });
+  expect(store.done.slice(-2)).toEqual(['sync db0', 'close db0']);
+});
+
+test('a window is of no longer a stretch of the log than it is told', async () => {
+  const log = logOf([pages(1, 1, 2, 1)], [pages(1, 2, 2, 2)], [pages(1, 3, 2, 3)]);
+  const scan = await scanLog(log);
+  for (const [stretchBytesMax, writes] of [
+    [1, 3],
+    [2 ** 30, 1],
+  ]) {
+    const store = storeOf([image(9)]);
+    const file = PageFile.openIn(store, 'db0', PAGE_BYTES, 'write');
+    store.done.length = 0;
+    await replayLog(log, scan, new PageFilesTarget(log, [file], scan, { stretchBytesMax, sync: false }));
+    expect(store.done).toEqual(new Array(writes).fill('write db0'));
+    expect(Buffer.from(readFile(store, 'db0'))).toEqual(Buffer.concat([image(3), image(3)]));
+  }
+});
+
+test.each(['again', 'gone'])('F17: a log file that is used %s while its images are read is noticed', async (how) => {
+  const log = logOf([pages(1, 1)]);
+  const scan = await scanLog(log);
+  const store = storeOf([image(9)]);
+  const file = PageFile.openIn(store, 'db0', PAGE_BYTES, 'write');
+  const target = new PageFilesTarget(log, [file], scan, { sync: false });
+  const { name, header } = scan.log.files[0]!;
+  const finish = target.finish.bind(target);
+  target.finish = (): Promise<void> => {
+    if (how === 'gone') log.remove(name);
+    else log.open(name, 'write').write([encodeFileHeader({ ...header, incarnation: header.incarnation + 1 })], 0);
+    return finish();
+  };
+  expect(await codeOf(replayLog(log, scan, target))).toBe('ERR_WAL_CORRUPT');
 });

@@ -125,7 +125,12 @@ describe('page files', () => {
     writeFileSync(db, '');
     log().epoch(pages(1, 1)).rotate().epoch(pages(2, 2)).sync();
     const seen: Parameters<OnProgress>[0][] = [];
-    await recoverWal(db, { onProgress: (progress) => seen.push(progress) });
+    const onProgress: OnProgress = (progress) => void seen.push(progress);
+    await recoverWal(db, { onProgress });
+    expect(seen.map(({ step }) => step)).toEqual(['verify', 'verify', 'apply']);
+    expect(seen[2]!.bytes).toBe(seen[2]!.bytesMax);
+    seen.length = 0;
+    await recoverWal(db, { into: new Map(), onProgress });
     expect(seen.map(({ step }) => step)).toEqual(['verify', 'verify', 'apply', 'apply']);
     for (const { bytes, bytesMax } of seen) expect(bytes).toBeLessThanOrEqual(bytesMax);
     expect(seen[1]!.bytes).toBeGreaterThan(seen[0]!.bytes);
