@@ -413,13 +413,6 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
     killedBy: { file: PAGE_FILES_TEST, title: 'what was written is synced while more is written' },
   },
   {
-    name: 'leaves a sync under way behind a failure',
-    file: FILES_TARGET,
-    find: `    await this.#sync.catch(() => undefined);`,
-    replace: ``,
-    killedBy: { file: PAGE_FILES_TEST, title: 'F42: of reading the log waits for the write and the sync under way' },
-  },
-  {
     name: 'does not look whether a log file was used again while it was read',
     file: FILES_TARGET,
     find: `    for (const fileNumber of fileNumbers) this.#requireIntact(this.#listed.get(fileNumber) as ListedFile);`,
