@@ -18,6 +18,9 @@ export class Gathering {
   #before: number | undefined;
   #patienceMs = PATIENCE_MS_MAX;
   #epochs = 0;
+  /** The most commits of an epoch since the last trial, and between the two before it; all come until that is known. */
+  #most = 0;
+  #mostBefore = Number.POSITIVE_INFINITY;
   readonly #steering: Pick<Steering, 'gatherMs'>;
 
   constructor(steering: Pick<Steering, 'gatherMs'>) {
@@ -37,7 +40,7 @@ export class Gathering {
    */
   untilMs(commits: number, sinceMs: number): number | undefined {
     const patienceMs = this.#steering.gatherMs ?? this.#patienceMs;
-    if (commits >= this.#woken || patienceMs < PATIENCE_MS_MIN) return undefined;
+    if (commits >= this.#awaited || patienceMs < PATIENCE_MS_MIN) return undefined;
     this.#before ??= commits;
     return sinceMs + patienceMs;
   }
@@ -46,10 +49,20 @@ export class Gathering {
   sealed(commits: number): void {
     // Whoever steers knows how long by itself.
     if (this.#steering.gatherMs !== undefined) this.#before = undefined;
+    this.#most = Math.max(this.#most, commits);
     this.#epochs += 1;
-    const isTrial = this.#epochs % EPOCHS_PER_TRIAL === 0;
+    if (this.#isTrial) [this.#mostBefore, this.#most] = [this.#most, 0];
     if (this.#before !== undefined && commits === this.#before) this.#patienceMs /= 2;
-    else if (this.#before !== undefined || isTrial) this.#patienceMs = PATIENCE_MS_MAX;
+    else if (this.#before !== undefined || this.#isTrial) this.#patienceMs = PATIENCE_MS_MAX;
     this.#before = undefined;
+  }
+
+  get #isTrial(): boolean {
+    return this.#epochs % EPOCHS_PER_TRIAL === 0;
+  }
+
+  /** Some who are told never commit, they only follow the log: no more are waited for than have come of late. */
+  get #awaited(): number {
+    return this.#isTrial ? this.#woken : Math.min(this.#woken, Math.max(this.#most, this.#mostBefore));
   }
 }

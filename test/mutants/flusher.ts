@@ -510,16 +510,23 @@ export const FLUSHER_MUTANTS: readonly Mutant[] = [
   {
     name: 'does not gather',
     file: 'src/flusher/gathering.ts',
-    find: `commits >= this.#woken || patience`,
+    find: `commits >= this.#awaited || patience`,
     replace: `commits >= 1 || patience`,
     killedBy: GATHER('threads that were woken together share the next epoch'),
   },
   {
     name: 'waits for more although all have come',
     file: 'src/flusher/gathering.ts',
-    find: `commits >= this.#woken || patience`,
-    replace: `commits > this.#woken || patience`,
+    find: `commits >= this.#awaited || patience`,
+    replace: `commits > this.#awaited || patience`,
     killedBy: GATHER('threads that were woken together share the next epoch'),
+  },
+  {
+    name: 'waits in each epoch for those who only follow the log',
+    file: 'src/flusher/gathering.ts',
+    find: `    return this.#isTrial ? this.#woken : Math`,
+    replace: `    return this.#woken > 0 ? this.#woken : Math`,
+    killedBy: GATHER('who only follows the log is not waited for when all others have come'),
   },
   {
     name: 'gathers for ever for threads that do something else',
