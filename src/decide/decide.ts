@@ -1,16 +1,16 @@
 // The decision plane: from what was observed of a log to how it goes on (design/controller.md). Pure: no clock, no
 // randomness, no state; the same observation gives the same decision, on any machine.
 //
-// It seeks the least time that a commit is waited for. It does not model disks or threads: it tries what there is, a
-// period at a time, and stays with what made waits shortest. What a log does without it is one of the things it tries.
+// It seeks the least time that a commit is waited for. It does not model disks or threads: it begins as a log does
+// without it, tries what else there is, a period at a time and ever less often, and changes to what is better beyond
+// doubt.
 
-import { find, learn, type Rates, ratesOf } from './learning.js';
+import { type Estimate, estimateOf, isSame, learn, type Rates, ratesOf, settle, trial } from './learning.js';
 import {
   type Bounds,
   faultIn,
   fixedTuning,
   GATHERS,
-  type Learned,
   type Memory,
   type Observation,
   type Point,
@@ -18,7 +18,7 @@ import {
 } from './observation.js';
 
 /** Whose decisions these are. The version is raised with every change of what is decided. */
-export const POLICY = { id: 'least-wait', version: 1 } as const;
+export const POLICY = { id: 'least-wait', version: 2 } as const;
 
 /** What can be done. */
 export const ACTIONS = [
@@ -63,14 +63,10 @@ const LONE_WAITERS = 1.2;
 const LONE_COMMITS = 1.1;
 /** Of smaller syncs only one is in flight, whatever is allowed. */
 const LARGE_SYNC_BYTES = 256 * 1024;
+/** Behind a shorter sync those who were woken come too late for it to be worth waiting for all of them. */
+const GATHERED_SYNC_US = 250;
 /** However slow a disk is, nobody is kept waiting for longer to gather others. */
 const GATHER_US_MAX = 2000;
-/** Periods before a point counts as known; trials of those that are not, and of the others, once in so many periods. */
-const KNOWN_PERIODS = 2;
-const UNKNOWN_EVERY = 3;
-const KNOWN_EVERY = 16;
-/** Another point must be better by that share. */
-const BETTER = 0.97;
 /** Share of epochs sealed for want of room that asks for another lane. */
 const PRESSED = 1 / 4;
 const CERTAIN_BP = 10_000;
@@ -81,50 +77,28 @@ export function decide(observation: Observation): Decision {
   if (fault !== undefined || observation.now === null) return forced(observation, fault);
   const rates = ratesOf(observation.before, observation.now);
   const { inForce, memory } = observation;
-  if (rates.waits === 0) return finish(observation, rates, { point: inForce, memory, isCertain: false });
+  // Nobody waited, or for what was there already.
+  if (rates.waitUs === 0) return finish(observation, rates, { point: inForce, memory, isCertain: false });
   if (rates.waiters < LONE_WAITERS && rates.commitsPerEpoch < LONE_COMMITS) {
     // Whoever is alone is never kept waiting for others.
-    const home: Point = { gather: 'none', flushes: memory.home.flushes };
-    return finish(observation, rates, { point: home, memory: { ...memory, home, learned: [] }, isCertain: true });
+    const point: Point = { gather: 'none', flushes: memory.home.flushes };
+    return finish(observation, rates, { point, memory, isCertain: true });
   }
-  const learned = learn(memory, inForce, rates);
-  const points = pointsAround(learned.home, observation.bounds, rates);
-  const home = bestOf(learned, points);
-  const next = trial(learned, points, home) ?? home;
-  return finish(observation, rates, { point: next, memory: { ...learned, home }, isCertain: false });
+  const learned = learn(memory, inForce, rates, observation.bounds);
+  const settled = settle(learned, pointsAround(learned.home, observation.bounds, rates));
+  const { gather, flushes } = trial(settled, pointsAround(settled.home, observation.bounds, rates)) ?? settled.home;
+  return finish(observation, rates, { point: { gather, flushes }, memory: settled, isCertain: false });
 }
 
 /** What differs from `home` in one thing at most. */
-function pointsAround(home: Point, { flushes }: Bounds, { bytesPerSync }: Rates): Point[] {
-  const points: Point[] = GATHERS.map((gather) => ({ ...home, gather }));
+function pointsAround(home: Point, { flushes }: Bounds, { bytesPerSync, syncUs }: Rates): Point[] {
+  const gathers = GATHERS.filter((gather) => gather !== 'all' || syncUs >= GATHERED_SYNC_US);
+  const points: Point[] = gathers.map((gather) => ({ ...home, gather }));
   if (bytesPerSync < LARGE_SYNC_BYTES) return points;
   for (let count = 1; count <= flushes; count += 1) {
     if (count !== home.flushes) points.push({ ...home, flushes: count });
   }
   return points;
-}
-
-function bestOf({ home, learned }: Memory, points: readonly Point[]): Point {
-  const known = points.map((point) => find(learned, point)).filter((each) => isKnown(each));
-  const least = known.reduce<Learned | undefined>(
-    (best, each) => (best === undefined || each.waitUs < best.waitUs ? each : best),
-    undefined,
-  );
-  const present = find(learned, home);
-  if (least === undefined || !isKnown(present) || least.waitUs >= present.waitUs * BETTER) return home;
-  return { gather: least.gather, flushes: least.flushes };
-}
-
-function isKnown(learned: Learned | undefined): learned is Learned {
-  return learned !== undefined && learned.periods >= KNOWN_PERIODS;
-}
-
-/** What to try for a period, now and then. */
-function trial({ periods, learned }: Memory, points: readonly Point[], home: Point): Point | undefined {
-  const others = points.filter((point) => !isSame(point, home));
-  const unknown = others.filter((point) => !isKnown(find(learned, point)));
-  if (unknown.length > 0) return periods % UNKNOWN_EVERY === 0 ? unknown[0] : undefined;
-  return periods % KNOWN_EVERY === 0 ? others[(periods / KNOWN_EVERY) % others.length] : undefined;
 }
 
 /** What was found, on its way into a record. */
@@ -139,17 +113,17 @@ function finish({ number, inForce, bounds }: Observation, rates: Rates, finding:
   const { point, memory, isCertain } = finding;
   const tuning = { ...tuned(point, rates), lanes: lanesFor(inForce.lanes, bounds, rates) };
   const action = actionOf(inForce, tuning);
-  const lossOf = (each: Point): number => find(memory.learned, each)?.waitUs ?? rates.waitUs;
-  const others = [memory.home, ...memory.learned].filter((each) => !isSame(each, point));
+  const lossOf = (each: Point): number => estimateOf(memory, each)?.waitUs ?? rates.waitUs;
+  const others = [memory.home, ...memory.rivals].filter((each) => !isSame(each, point));
   const other = others.reduce<Point>((best, each) => (lossOf(each) < lossOf(best) ? each : best), others[0] ?? inForce);
   const [loss, otherLoss] = [lossOf(point), lossOf(other)];
-  const spreads = [point, other].map((each) => find(memory.learned, each));
+  const estimates = [point, other].map((each) => estimateOf(memory, each));
   const record: DecisionRecord = {
     number,
     policyId: POLICY.id,
     policyVersion: POLICY.version,
     action,
-    confidenceBp: isCertain ? CERTAIN_BP : confidenceBp(Math.abs(loss - otherLoss), spreads),
+    confidenceBp: isCertain ? CERTAIN_BP : confidenceBp(Math.abs(loss - otherLoss), estimates),
     expectedLossUs: Math.round(loss),
     counterfactual: actionOf(inForce, { ...tuned(other, rates), lanes: inForce.lanes }),
     regretUs: Math.round(Math.max(0, loss - otherLoss)),
@@ -159,14 +133,13 @@ function finish({ number, inForce, bounds }: Observation, rates: Rates, finding:
 }
 
 /** How far two means are apart beside how much their periods differ. */
-function confidenceBp(apartUs: number, [one, other]: readonly (Learned | undefined)[]): number {
-  if (!isKnown(one) || !isKnown(other) || apartUs === 0) return CERTAIN_BP / 2;
+function confidenceBp(apartUs: number, [one, other]: readonly (Estimate | undefined)[]): number {
+  if (one === undefined || other === undefined || apartUs === 0) return CERTAIN_BP / 2;
   return Math.round((CERTAIN_BP / 2) * (1 + apartUs / (apartUs + one.spreadUs + other.spreadUs)));
 }
 
 function tuned({ gather, flushes }: Point, { syncUs }: Rates): Omit<Tuning, 'lanes'> {
-  const share = { none: 0, half: 1 / 2, whole: 1 };
-  const gatherUs = gather === 'own' ? null : Math.min(GATHER_US_MAX, Math.round(syncUs * share[gather]));
+  const gatherUs = { own: null, none: 0, all: Math.min(GATHER_US_MAX, Math.round(syncUs)) }[gather];
   return { gather, gatherUs, flushes };
 }
 
@@ -201,10 +174,6 @@ function evidenceOf(rates: Rates, { gatherUs, lanes, flushes }: Tuning): Record<
     lanes,
     flushes,
   };
-}
-
-function isSame(one: Point, other: Point): boolean {
-  return one.gather === other.gather && one.flushes === other.flushes;
 }
 
 /** Without evidence nothing is tuned. */

@@ -1,11 +1,27 @@
-// What is learned from one period: rates of it, and means over the periods in which the same was in force.
+// What is learned from one period: rates of it, means over the periods at home, and how trials fared beside them.
 
-import type { Learned, Memory, Point, Sample } from './observation.js';
+import { type Bounds, emptyMemory, type Memory, type Point, type Rival, type Sample } from './observation.js';
 
 /** Weight of the newest period in a mean. */
 const NEWEST_SHARE = 1 / 4;
-/** With so many times the threads waiting, or one in so many, what was learned before says nothing. */
+/** So many times the threads waiting, or one in so many, in so many periods in a row: it is another load. */
 const OTHER_LOAD = 2;
+const OTHER_PERIODS = 2;
+/** Home periods before anything is compared with their mean. */
+const HOME_PERIODS = 4;
+/** A rival is better when waits are that share of those at home, as far as trials agree, in so many of them. */
+const BETTER = 0.97;
+const TRIALS_MIN = 4;
+/** So many trials tell whether one that looks better is. */
+const TRIALS_ENOUGH = 8;
+/** Periods between two trials of a rival: of one that may turn out to be better, and of another, which grow. */
+const GAP_PROMISING = 2;
+const GAP_MIN = 16;
+const GAP_MAX = 1024;
+/** When a rival of which nothing is known is due. */
+const FIRST_DUE = 4;
+/** At most one period in so many is a trial. */
+const TRIAL_EVERY = 2;
 
 /** One period in the units of a decision. */
 export interface Rates {
@@ -42,32 +58,100 @@ export function ratesOf(before: Sample, now: Sample): Rates {
   };
 }
 
-/** The memory behind a period in which `point` was in force and somebody waited. */
-export function learn(memory: Memory, point: Point, { waitUs, waiters }: Rates): Memory {
-  const isOtherLoad = waiters > memory.waiters * OTHER_LOAD || waiters * OTHER_LOAD < memory.waiters;
-  const known = isOtherLoad ? [] : memory.learned;
-  const old = find(known, point);
-  const { gather, flushes } = point;
-  const learned = {
-    gather,
-    flushes,
-    waitUs: old === undefined ? waitUs : moved(old.waitUs, waitUs),
-    spreadUs: old === undefined ? 0 : moved(old.spreadUs, Math.abs(waitUs - old.waitUs)),
-    periods: (old?.periods ?? 0) + 1,
+/** What is known of a point: mean wait and how far single periods are from it. */
+export interface Estimate {
+  readonly waitUs: number;
+  readonly spreadUs: number;
+}
+
+/** The memory behind a period in which `inForce` was in force and somebody waited. */
+export function learn(memory: Memory, inForce: Point, { waitUs, waiters }: Rates, bounds: Bounds): Memory {
+  const { waiters: before, oddPeriods } = memory;
+  const isOther = before > 0 && (waiters > before * OTHER_LOAD || waiters * OTHER_LOAD < before);
+  // A pause, or something else in the machine, makes one period look like another load.
+  if (isOther && oddPeriods + 1 < OTHER_PERIODS) return { ...memory, oddPeriods: oddPeriods + 1 };
+  const load = isOther ? emptyMemory(bounds) : memory;
+  const periods = load.periods + 1;
+  const next = {
+    ...load,
+    periods,
+    waiters: load.waiters === 0 ? waiters : moved(load.waiters, waiters),
+    oddPeriods: 0,
   };
+  if (isSame(inForce, load.home)) return atHome(next, waitUs);
+  if (load.homePeriods < HOME_PERIODS) return next;
+  const rival = triedAgain(rivalAt(load, inForce), waitUs / load.waitUs, periods);
+  return { ...next, rivals: [...load.rivals.filter((each) => !isSame(each, inForce)), rival] };
+}
+
+function atHome(memory: Memory, waitUs: number): Memory {
+  const { homePeriods, waitUs: mean, spreadUs } = memory;
+  const isFirst = homePeriods === 0;
   return {
-    periods: memory.periods + 1,
-    home: memory.home,
-    learned: [...known.filter((each) => each !== old), learned],
-    waiters: isOtherLoad ? waiters : moved(memory.waiters, waiters),
+    ...memory,
+    homePeriods: homePeriods + 1,
+    waitUs: isFirst ? waitUs : moved(mean, waitUs),
+    spreadUs: isFirst ? 0 : moved(spreadUs, Math.abs(waitUs - mean)),
   };
+}
+
+function triedAgain({ gather, flushes, ...old }: Rival, ratio: number, periods: number): Rival {
+  const trials = old.trials + 1;
+  // Of few trials each counts the same: a lucky first one is not held against home for long.
+  const share = Math.max(NEWEST_SHARE, 1 / trials);
+  const mean = moved(old.ratio, ratio, share);
+  const spread = trials === 1 ? 0 : moved(old.spread, Math.abs(ratio - old.ratio), share);
+  const again = trials < TRIALS_ENOUGH ? GAP_PROMISING : GAP_MIN;
+  const gap = mean < BETTER ? again : Math.min(GAP_MAX, Math.max(GAP_MIN, old.gap * 2));
+  return { gather, flushes, ratio: mean, spread, trials, gap, dueAt: periods + gap };
+}
+
+function rivalAt({ rivals }: Memory, { gather, flushes }: Point): Rival {
+  const unknown = { gather, flushes, ratio: 1, spread: 0, trials: 0, gap: 0, dueAt: FIRST_DUE };
+  return rivals.find((each) => isSame(each, unknown)) ?? unknown;
+}
+
+/** The memory with the best of `points` as home: the present one, unless another is better beyond doubt. */
+export function settle(memory: Memory, points: readonly Point[]): Memory {
+  const best = points
+    .map((point) => rivalAt(memory, point))
+    .filter(({ trials, ratio, spread }) => trials >= TRIALS_MIN && ratio + spread < BETTER)
+    .reduce<Rival | undefined>(
+      (least, each) => (least === undefined || each.ratio < least.ratio ? each : least),
+      undefined,
+    );
+  if (best === undefined) return memory;
+  const { gather, flushes, ratio, spread } = best;
+  const { home, periods, waitUs } = memory;
+  // What was home has to lose its trials, too.
+  const gone = { ...home, ratio: 1 / ratio, spread: spread / ratio, trials: 1, gap: GAP_MIN, dueAt: periods + GAP_MIN };
+  const estimate = { waitUs: waitUs * ratio, spreadUs: waitUs * spread };
+  return { ...memory, ...estimate, home: { gather, flushes }, homePeriods: 0, rivals: [gone] };
+}
+
+/** Which of `points` is to be tried for a period, if it is time. */
+export function trial(memory: Memory, points: readonly Point[]): Point | undefined {
+  const { periods, homePeriods, home, oddPeriods } = memory;
+  if (homePeriods < HOME_PERIODS || oddPeriods > 0 || periods % TRIAL_EVERY !== 0) return undefined;
+  const due = points
+    .filter((point) => !isSame(point, home))
+    .map((point) => rivalAt(memory, point))
+    .filter(({ dueAt }) => dueAt <= periods);
+  return due.reduce<Rival | undefined>((first, each) => (first && first.dueAt <= each.dueAt ? first : each), undefined);
 }
 
 /** What is known of a point. */
-export function find(learned: readonly Learned[], { gather, flushes }: Point): Learned | undefined {
-  return learned.find((each) => each.gather === gather && each.flushes === flushes);
+export function estimateOf(memory: Memory, point: Point): Estimate | undefined {
+  const { home, homePeriods, waitUs, spreadUs } = memory;
+  if (isSame(point, home)) return homePeriods === 0 ? undefined : { waitUs, spreadUs };
+  const { trials, ratio, spread } = rivalAt(memory, point);
+  return trials === 0 ? undefined : { waitUs: ratio * waitUs, spreadUs: spread * waitUs };
 }
 
-function moved(mean: number, value: number): number {
-  return mean + (value - mean) * NEWEST_SHARE;
+export function isSame(one: Point, other: Point): boolean {
+  return one.gather === other.gather && one.flushes === other.flushes;
+}
+
+function moved(mean: number, value: number, share = NEWEST_SHARE): number {
+  return mean + (value - mean) * share;
 }

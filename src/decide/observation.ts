@@ -22,9 +22,9 @@ export interface Sample {
 
 /**
  * How long a seal that somebody waits for is put off, so that others join the epoch. `own`: as without a controller;
- * `none`: not at all; `half`, `whole`: at most that share of a sync.
+ * `none`: not at all; `all`: until all that were woken have come again, at most for as long as a sync takes.
  */
-export const GATHERS = ['own', 'none', 'half', 'whole'] as const;
+export const GATHERS = ['own', 'none', 'all'] as const;
 export type Gather = (typeof GATHERS)[number];
 
 /** What can be tried: a way to gather, and flushes in flight. */
@@ -48,23 +48,33 @@ export interface Bounds {
   readonly processors: number;
 }
 
-/** How long somebody waited for a commit while a point was in force. */
-export interface Learned extends Point {
-  /** Mean of a wait, and how far periods are from it: both weighted towards the last ones. */
-  readonly waitUs: number;
-  readonly spreadUs: number;
-  readonly periods: number;
+/** Something else than what is in force, as far as it was tried. */
+export interface Rival extends Point {
+  /** Mean wait of its trials beside that at home, and how far they are from it: both weighted towards the last ones. */
+  readonly ratio: number;
+  readonly spread: number;
+  readonly trials: number;
+  /** Periods from its last trial to the next; it doubles with each trial in vain. */
+  readonly gap: number;
+  /** The period in which that one is due. */
+  readonly dueAt: number;
 }
 
 /** What one decision hands to the next. */
 export interface Memory {
-  /** Periods so far in which somebody waited. */
-  readonly periods: number;
-  /** What is best as far as is known; other points are tried for a period at a time. */
+  /** What is best as far as is known; rivals are tried for a period at a time. */
   readonly home: Point;
-  readonly learned: readonly Learned[];
-  /** Threads that waited at a time when this was learned; of another load it says nothing. */
+  /** Periods of this load so far, and those of them with home in force. */
+  readonly periods: number;
+  readonly homePeriods: number;
+  /** Mean of a wait at home, and how far periods are from it: both weighted towards the last ones. */
+  readonly waitUs: number;
+  readonly spreadUs: number;
+  readonly rivals: readonly Rival[];
+  /** Threads that wait at a time under this load; 0 before its first period. */
   readonly waiters: number;
+  /** Periods in a row that were of another load. */
+  readonly oddPeriods: number;
 }
 
 /** Everything a decision is made from. */
@@ -87,7 +97,16 @@ export function fixedTuning({ lanes, flushes }: Bounds): Tuning {
 
 /** Nothing is known yet. */
 export function emptyMemory({ flushes }: Bounds): Memory {
-  return { periods: 0, home: { gather: 'own', flushes }, learned: [], waiters: 0 };
+  return {
+    home: { gather: 'own', flushes },
+    periods: 0,
+    homePeriods: 0,
+    waitUs: 0,
+    spreadUs: 0,
+    rivals: [],
+    waiters: 0,
+    oddPeriods: 0,
+  };
 }
 
 /** Why an observation cannot be of a log that runs; undefined when it can. */
@@ -99,9 +118,11 @@ export function faultIn({ before, now, inForce, bounds, memory }: Observation): 
     if (is < was) return `${name} fell from ${was} to ${is}`;
   }
   if (now.atUs === before.atUs) return `no time passed behind ${now.atUs}`;
-  const numbers = [...Object.values(bounds), inForce.lanes, inForce.flushes, inForce.gatherUs ?? 0, memory.periods];
-  const learned = memory.learned.flatMap(({ waitUs, spreadUs, periods }) => [waitUs, spreadUs, periods]);
-  if (![...numbers, ...learned, memory.waiters].every(isCount)) return 'what is in force, or was learned, is no count';
+  const { home, rivals, ...counts } = memory;
+  const learned = rivals.flatMap(({ ratio, spread, trials, gap, dueAt }) => [ratio, spread, trials, gap, dueAt]);
+  const numbers = [...Object.values(bounds), inForce.lanes, inForce.flushes, inForce.gatherUs ?? 0, home.flushes];
+  if (![...numbers, ...learned, ...Object.values(counts)].every(isCount))
+    return 'what is in force, or was learned, is no count';
   if (inForce.lanes > bounds.lanes || inForce.flushes > bounds.flushes) return 'more is in force than is allowed';
   return undefined;
 }

@@ -90,8 +90,9 @@ export class Controller implements Steering, FlushObserver {
     const periodMs = nowMs - this.#before.atUs / 1000;
     // A clock that went back is evidence, too.
     if (this.#isOver || (periodMs >= 0 && periodMs < PERIOD_MS)) return;
+    const epochs = this.#parts.control.counters().epochs - this.#before.epochs;
+    if (epochs >= 0 && epochs < EPOCHS_MIN && periodMs >= 0 && periodMs < 10 * PERIOD_MS) return;
     const now = this.#sample(nowMs);
-    if (now.epochs - this.#before.epochs < EPOCHS_MIN && periodMs >= 0 && periodMs < 10 * PERIOD_MS) return;
     this.#number += 1;
     const observation: Observation = {
       number: this.#number,

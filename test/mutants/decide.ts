@@ -14,14 +14,28 @@ export const DECIDE_MUTANTS: readonly Mutant[] = [
     killedBy: { file: DECIDE_TEST, title: 'a writer that is alone is never kept waiting' },
   },
   {
-    name: 'controller: something else is tried every other period',
-    file: 'src/decide/decide.ts',
-    find: `const KNOWN_EVERY = 16;`,
-    replace: `const KNOWN_EVERY = 2;`,
+    name: 'controller: what is worse is tried as often as ever',
+    file: 'src/decide/learning.ts',
+    find: `Math.min(GAP_MAX, Math.max(GAP_MIN, old.gap * 2))`,
+    replace: `Math.min(GAP_MAX, GAP_MIN)`,
     killedBy: {
       file: DECIDE_TEST,
-      title: 'are found by trying, and what is worse is in force for one period in sixteen',
+      title: 'are found by trying, and what is worse is in force ever less often',
     },
+  },
+  {
+    name: 'controller: changes to what was better by chance',
+    file: 'src/decide/learning.ts',
+    find: `ratio + spread < BETTER`,
+    replace: `ratio < BETTER`,
+    killedBy: { file: DECIDE_TEST, title: 'are not found by chance' },
+  },
+  {
+    name: 'controller: forgets what it learned because of a pause',
+    file: 'src/decide/learning.ts',
+    find: `if (isOther && oddPeriods + 1 < OTHER_PERIODS)`,
+    replace: `if (isOther && oddPeriods + 1 < 1)`,
+    killedBy: { file: DECIDE_TEST, title: 'of a load that is over are forgotten with it' },
   },
   {
     name: 'controller: more flushes are in flight than the setting allows',

@@ -35,14 +35,15 @@ export const LONE: Load = {
   factor: () => 1,
 };
 
-/** Where gathering for a whole sync pays. */
+/** Where gathering all pays. */
 export const WAITING: Load = {
   ...LONE,
   periods: 60,
   waiters: 8,
   commitsPerEpoch: 6,
+  syncUs: 1000,
   lanesPerEpoch: 2,
-  factor: (gather) => ({ own: 1, none: 1.3, half: 0.95, whole: 0.8 })[gather],
+  factor: (gather) => ({ own: 1, none: 1.3, all: 0.8 })[gather],
 };
 
 /** Where two flushes pay. */
