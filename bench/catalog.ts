@@ -103,7 +103,7 @@ export const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     const given = { pages: quick ? 20_000 : 80_000, commitsPerSecond: 2000, rounds: roundsOf(quick) };
     return figuresOf([given], (each) => benchCheckpointLatency(directory, each));
   },
-  controller: (directory, quick) => benchController(directory, { rounds: quick ? 5 : 15, seconds: quick ? 0.5 : 2 }),
+  controller: (directory, quick) => benchController(directory, { rounds: quick ? 3 : 9, seconds: quick ? 1 : 2 }),
   trace: (directory, quick) => figuresOf([quick ? 500 : 4000], (batches) => benchTrace(directory, batches)),
   steady: (directory, quick) => {
     const cases = [
