@@ -9,11 +9,11 @@ const OTHER_LOAD = 2;
 const OTHER_PERIODS = 2;
 /** Home periods before anything is compared with their mean. */
 const HOME_PERIODS = 4;
-/** A rival is better when waits are that share of those at home, as far as trials agree, in so many of them. */
+/** A rival is better when waits are that share of those at home beyond doubt, in so many trials. */
 const BETTER = 0.97;
 const TRIALS_MIN = 4;
-/** So many trials tell whether one that looks better is. */
-const TRIALS_ENOUGH = 8;
+/** So many trials tell whether one that looks better is; the mean is over so many at least. */
+const TRIALS_ENOUGH = 16;
 /** Periods between two trials of a rival: of one that may turn out to be better, and of another, which grow. */
 const GAP_PROMISING = 2;
 const GAP_MIN = 16;
@@ -97,8 +97,8 @@ function atHome(memory: Memory, waitUs: number): Memory {
 
 function triedAgain({ gather, flushes, ...old }: Rival, ratio: number, periods: number): Rival {
   const trials = old.trials + 1;
-  // Of few trials each counts the same: a lucky first one is not held against home for long.
-  const share = Math.max(NEWEST_SHARE, 1 / trials);
+  // Each counts the same at first: a lucky first one is not held against home for long.
+  const share = Math.max(1 / TRIALS_ENOUGH, 1 / trials);
   const mean = moved(old.ratio, ratio, share);
   const spread = trials === 1 ? 0 : moved(old.spread, Math.abs(ratio - old.ratio), share);
   const again = trials < TRIALS_ENOUGH ? GAP_PROMISING : GAP_MIN;
@@ -115,7 +115,7 @@ function rivalAt({ rivals }: Memory, { gather, flushes }: Point): Rival {
 export function settle(memory: Memory, points: readonly Point[]): Memory {
   const best = points
     .map((point) => rivalAt(memory, point))
-    .filter(({ trials, ratio, spread }) => trials >= TRIALS_MIN && ratio + spread < BETTER)
+    .filter((rival) => rival.trials >= TRIALS_MIN && rival.ratio + doubtOf(rival) < BETTER)
     .reduce<Rival | undefined>(
       (least, each) => (least === undefined || each.ratio < least.ratio ? each : least),
       undefined,
@@ -127,6 +127,11 @@ export function settle(memory: Memory, points: readonly Point[]): Memory {
   const gone = { ...home, ratio: 1 / ratio, spread: spread / ratio, trials: 1, gap: GAP_MIN, dueAt: periods + GAP_MIN };
   const estimate = { waitUs: waitUs * ratio, spreadUs: waitUs * spread };
   return { ...memory, ...estimate, home: { gather, flushes }, homePeriods: 0, rivals: [gone] };
+}
+
+/** How much worse than the mean of its trials a rival may be: the more trials, the less. */
+function doubtOf({ trials, spread }: Rival): number {
+  return (2 * spread) / Math.sqrt(Math.min(trials, TRIALS_ENOUGH));
 }
 
 /** Which of `points` is to be tried for a period, if it is time. */

@@ -50,7 +50,7 @@ export interface Bounds {
 
 /** Something else than what is in force, as far as it was tried. */
 export interface Rival extends Point {
-  /** Mean wait of its trials beside that at home, and how far they are from it: both weighted towards the last ones. */
+  /** Mean wait of its trials beside that at home, and how far they are from it. */
   readonly ratio: number;
   readonly spread: number;
   readonly trials: number;

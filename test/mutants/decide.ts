@@ -26,8 +26,8 @@ export const DECIDE_MUTANTS: readonly Mutant[] = [
   {
     name: 'controller: changes to what was better by chance',
     file: 'src/decide/learning.ts',
-    find: `ratio + spread < BETTER`,
-    replace: `ratio < BETTER`,
+    find: `rival.ratio + doubtOf(rival) < BETTER`,
+    replace: `rival.ratio < BETTER`,
     killedBy: { file: DECIDE_TEST, title: 'are not found by chance' },
   },
   {
