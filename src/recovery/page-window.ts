@@ -83,23 +83,32 @@ export class PageWindow {
 
   /** What there is for each space, one after the other; in the end the window is empty. */
   *take(): Generator<WindowedSpace, void, void> {
-    for (const [space, window] of this.#spaces) {
-      const { cutPages, sizePages } = window;
-      yield { space, cutPages, sizePages, versions: this.#newest(space, window) };
+    const indexesOf = this.#indexesBySpace();
+    for (const [space, { cuts, cutPages, sizePages }] of this.#spaces) {
+      const versions = this.#newest(indexesOf.get(space) as Uint32Array, cuts);
+      yield { space, cutPages, sizePages, versions };
     }
     this.#spaces.clear();
     this.#imageCount = 0;
   }
 
-  #newest(space: number, { imageCount, cuts }: SpaceWindow): NewestVersions {
-    const indexes = new Uint32Array(imageCount);
-    const pages = new Float64Array(imageCount);
-    for (let index = 0, at = 0; index < this.#imageCount; index += 1) {
-      if (this.#spaceOf[index] !== space) continue;
-      indexes[at] = index;
-      pages[at] = this.#pageNumbers[index] as number;
-      at += 1;
+  /** The images of each space, in their order: in one pass, because there may be thousands of spaces. */
+  #indexesBySpace(): Map<number, Uint32Array> {
+    const all = new Map([...this.#spaces].map(([space, { imageCount }]) => [space, new Uint32Array(imageCount)]));
+    const counts = new Map<number, number>();
+    for (let index = 0; index < this.#imageCount; index += 1) {
+      const space = this.#spaceOf[index] as number;
+      const count = counts.get(space) ?? 0;
+      (all.get(space) as Uint32Array)[count] = index;
+      counts.set(space, count + 1);
     }
+    return all;
+  }
+
+  #newest(indexes: Uint32Array, cuts: SpaceWindow['cuts']): NewestVersions {
+    const imageCount = indexes.length;
+    const pages = new Float64Array(imageCount);
+    for (let at = 0; at < imageCount; at += 1) pages[at] = this.#pageNumbers[indexes[at] as number] as number;
     const order = ascendingIndexes(pages);
     const pageNumbers = new Float64Array(imageCount);
     const fileNumbers = new Float64Array(imageCount);
