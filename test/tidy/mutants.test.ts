@@ -10,7 +10,7 @@ import { readPackageFile } from '../support/package-root.js';
 import { parse, walk } from './syntax.js';
 
 /** Never less: a law that had a mutant keeps one. */
-const COUNT_MIN = 501;
+const COUNT_MIN = 515;
 
 test('every mutant fits its source in exactly one place, changes it, and compiles', () => {
   const texts = new Map([...new Set(MUTANTS.map(({ file }) => file))].map((file) => [file, readPackageFile(file)]));
