@@ -1,11 +1,7 @@
 // Larger scopes of the interleavings: more threads, more commits, more seals, more deaths.
 
 import { test } from 'vitest';
-import { exploreLog } from '../support/interleaving/explore-log.js';
-import { flusherThread } from '../support/interleaving/log-threads.js';
-import { modalWriterThread, orderedBehindSwitch, switcherThread } from '../support/interleaving/mode-threads.js';
 import { exploreLoop, exploreSealing } from '../support/interleaving/scopes.js';
-import { SharedLog } from '../support/interleaving/shared-log.js';
 
 test('I1, I3: three writers of one lane wait for its lock and all come through', async () => {
   await exploreSealing('three writers of one lane', {
@@ -57,20 +53,5 @@ test('I7: a commit that is waited for as durable is synced, however the flusher 
     writers: [{ lane: 0, values: [1], waits: 'durable' }],
     fsync: 'full',
     statesMin: 16_240,
-  });
-});
-
-test('M1 M2 I6: a switch to conservative ends although a writer dies within it, in either lane', async () => {
-  const log = new SharedLog({ lanes: 2 });
-  const writer = modalWriterThread(log, { id: 2, lane: 1, values: [1], isMortal: true });
-  const flusher = flusherThread(log, { writers: [{ thread: 0, id: 2, lane: 1 }], rounds: 0 });
-  await exploreLog({
-    name: 'a death within a switch',
-    log,
-    threads: [writer, switcherThread(log, ['conservative']), flusher],
-    statesMin: 1,
-    isModal: true,
-    onlySeals: false,
-    atRest: orderedBehindSwitch,
   });
 });
