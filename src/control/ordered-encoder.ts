@@ -10,6 +10,7 @@ import { MODE } from '../epoch/mode.js';
 import { FRAME_HEADER } from '../frame/layout.js';
 import { advance, bytesBetween, GUARD_IDLE, type Lane } from '../lane/lane.js';
 import type { Jumbo, LaneWriter, Refusal, SequenceSource } from '../lane/lane-writer.js';
+import { Scratch } from '../memory/scratch.js';
 import {
   completeProofFrame,
   encodeProofFrame,
@@ -28,16 +29,13 @@ export type AppendPath = Pick<
 /** The lane that all threads share in conservative mode. */
 export const ORDERED_LANE = 0;
 
-/** Frames up to this size are encoded in memory that is kept. */
-const SCRATCH_BYTES = 64 * 1024;
-
 /** Appends commits of one thread while the log is conservative. */
 export class OrderedEncoder implements AppendPath {
   readonly lane: Lane;
   readonly #writerId: number;
   readonly #sequences: SequenceSource;
   readonly #frameSeed: number;
-  #scratch: Uint8Array | undefined;
+  readonly #scratch = new Scratch();
 
   /** @param lane - the first one, {@link ORDERED_LANE} */
   constructor(lane: Lane, writerId: number, sequences: SequenceSource, frameSeed: number) {
@@ -57,7 +55,7 @@ export class OrderedEncoder implements AppendPath {
   }
 
   tryAppend(commit: CheckedCommit, lockTimeoutMs: number): number | Refusal {
-    const frame = this.#memory(proofFrameBytes(commit));
+    const frame = this.#scratch.take(proofFrameBytes(commit));
     encodeProofFrame(frame, commit, ORDERED_LANE);
     return this.#inTurn(commit, frame, lockTimeoutMs, (commitSeq) => {
       completeProofFrame(frame, commitSeq, this.#frameSeed);
@@ -83,7 +81,7 @@ export class OrderedEncoder implements AppendPath {
     admit: (bytes: number) => boolean,
   ): number | Refusal {
     const whole = new Uint8Array(frame);
-    const reference = this.#memory(PROOF_REFERENCE_BYTES);
+    const reference = this.#scratch.take(PROOF_REFERENCE_BYTES);
     const complete = (commitSeq: number): void => {
       completeProofFrame(whole, commitSeq, this.#frameSeed);
       encodeProofReference(reference, whole, jumboId);
@@ -133,11 +131,5 @@ export class OrderedEncoder implements AppendPath {
     if (!this.#sequences.isOpen()) return 'closed';
     if (this.#sequences.modeCode() !== MODE.conservative) return 'switched';
     return seen > COUNTER_MAX ? 'exhausted' : undefined;
-  }
-
-  #memory(bytes: number): Uint8Array {
-    if (bytes > SCRATCH_BYTES) return new Uint8Array(bytes);
-    this.#scratch ??= new Uint8Array(SCRATCH_BYTES);
-    return this.#scratch.subarray(0, bytes);
   }
 }

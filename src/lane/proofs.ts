@@ -7,6 +7,7 @@
 
 import { assert } from '../base/assert.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER } from '../frame/layout.js';
+import { Scratch } from '../memory/scratch.js';
 import {
   completeProofFrame,
   encodeProofFrame,
@@ -22,9 +23,6 @@ const { at } = FRAME_HEADER;
 /** Out of so many commits of a writer some are proven. */
 const BATCH_IDS = 1000;
 
-/** Proofs up to this size are encoded in memory that is kept. */
-const SCRATCH_BYTES = 64 * 1024;
-
 /** Lays the proofs of one writer. */
 export class ProofWriter {
   readonly #lane: Lane;
@@ -32,7 +30,7 @@ export class ProofWriter {
   readonly #perMille: number;
   readonly #header = new Uint8Array(FRAME_HEADER.bytes);
   #batchId = 0;
-  #scratch: Uint8Array | undefined;
+  readonly #scratch = new Scratch();
 
   /** @param perMille - so many of each thousand commits are proven, the first ones; 1000 for all */
   constructor(lane: Lane, frameSeed: number, perMille: number) {
@@ -55,7 +53,7 @@ export class ProofWriter {
   lay(commit: CheckedCommit, start: number, frameBytes: number): void {
     // Before anything is published: no proof could take the place of a frame of another length.
     assert(proofFrameBytes(commit) === frameBytes, 'both paths give a commit the same length');
-    const proof = this.#memory(frameBytes);
+    const proof = this.#scratch.take(frameBytes);
     encodeProofFrame(proof, commit, this.#lane.index);
     this.#lane.proofs.copyIn(start, proof);
   }
@@ -79,16 +77,10 @@ export class ProofWriter {
   completeJumbo(proof: SharedArrayBuffer, jumboId: number, start: number, commitSeq: number): void {
     const whole = new Uint8Array(proof);
     completeProofFrame(whole, commitSeq, this.#frameSeed);
-    const reference = this.#memory(PROOF_REFERENCE_BYTES);
+    const reference = this.#scratch.take(PROOF_REFERENCE_BYTES);
     encodeProofReference(reference, whole, jumboId);
     completeProofFrame(reference, commitSeq, this.#frameSeed);
     this.#lane.proofs.copyIn(start, reference);
-  }
-
-  #memory(bytes: number): Uint8Array {
-    if (bytes > SCRATCH_BYTES) return new Uint8Array(bytes);
-    this.#scratch ??= new Uint8Array(SCRATCH_BYTES);
-    return this.#scratch.subarray(0, bytes);
   }
 }
 

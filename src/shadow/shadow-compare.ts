@@ -125,14 +125,15 @@ export class ShadowCompare {
 
   /** Compares what the file holds from `position` on with a proof. */
   #findDifference(file: LogFile, position: number, { proof }: Copies, bytes: number) {
+    const proven = flat(proof);
     if (bytes <= WINDOW_BYTES) {
       const frame = this.#read(file, position, bytes);
-      const difference = differenceOf(frame, flat(proof), this.#parts.frameSeed);
+      const difference = differenceOf(frame, proven, this.#parts.frameSeed);
       return difference === undefined ? undefined : { difference, frame: [frame] };
     }
     for (let from = 0; from < bytes; from += WINDOW_BYTES) {
       const frame = this.#read(file, position + from, Math.min(WINDOW_BYTES, bytes - from));
-      if (Buffer.compare(frame, flat(proof).subarray(from, from + frame.length)) === 0) continue;
+      if (Buffer.compare(frame, proven.subarray(from, from + frame.length)) === 0) continue;
       return { difference: `a byte from ${from} of the frame on`, frame: [frame] };
     }
     return undefined;
